@@ -1,0 +1,31 @@
+//! `create`: everything but the program (runtime.md, "Create").
+
+use super::Env;
+use super::make::{self, Making};
+use crate::cli::CreateOptions;
+use crate::error::{Context, Result};
+use crate::host::console;
+use crate::wire::ToChild;
+use std::os::fd::AsFd;
+
+/// Creates a container, which then waits for `start`.
+///
+/// # Errors
+/// Whatever stands in the way; nothing of the container is left then.
+pub fn run(env: &Env, options: &CreateOptions) -> Result<()> {
+    create(env, options).context(|| format!("create {}", options.id))
+}
+
+fn create(env: &Env, options: &CreateOptions) -> Result<()> {
+    let prepared = make::prepare(env, options, true)?;
+    let mut making = Making::begin(env, &prepared.plan, prepared.state, true)?;
+    let child = making.child()?;
+    child.until_ready(&prepared.plan)?;
+    if let (Some(socket), Some(master)) = (&prepared.console, child.terminal.take()) {
+        console::hand_over(socket.as_fd(), master.as_fd())?;
+    }
+    making.record(options.pid_file.as_deref())?;
+    making.child()?.tell(ToChild::Recorded)?;
+    making.keep();
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `delete`: removes what `create` made (runtime.md, "Delete").
+
+use super::Env;
+use crate::error::{Context, Error, Result};
+use crate::host::cgroup::{self, Record};
+use crate::host::probe;
+use crate::log;
+use crate::plan::cgroup as plan;
+use crate::state::{self, Dir, State, Status};
+use crate::sys;
+use std::os::fd::AsFd;
+
+/// How long a killed container may take to end, in ms: memory and network namespaces are freed first.
+const END: i32 = 30_000;
+
+/// Deletes a container. As runc does it, one that was never started is killed first; a running one
+/// only with `force`, which also takes a container that is half made, or none at all.
+///
+/// # Errors
+/// The container runs, or something of it cannot be removed.
+pub fn run(env: &Env, id: &str, force: bool) -> Result<()> {
+    delete(env, id, force).context(|| format!("delete {id}"))
+}
+
+fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
+    let Some(dir) = state::find(&env.root, id)? else {
+        return if force { Ok(()) } else { Err(Error::new(format!("container {id:?} does not exist"))) };
+    };
+    let state = match dir.read() {
+        Ok(Some(state)) => state,
+        _ if force => return destroy(&dir, &guess(id)),
+        Ok(None) => return dir.read_complete(id).map(drop),
+        Err(e) => return Err(e),
+    };
+    match dir.status(&state) {
+        Status::Running | Status::Creating if !force => {
+            let status = dir.status(&state).name();
+            Err(Error::new(format!("cannot delete container {id:?} that is not stopped: {status}"))
+                .hint(format!("`tierce delete --force {id}` kills it first")))
+        }
+        _ => destroy(&dir, &state),
+    }
+}
+
+/// The state of a container whose own is unreadable: its cgroups have a name that follows from the id.
+fn guess(id: &str) -> State {
+    let request = plan::Request {
+        cgroups_path: None,
+        id,
+        resources: None,
+        manager: plan::Manager::Cgroupfs,
+        rootless: sys::process::effective_ids().0 != 0,
+    };
+    let planned = probe::probe(true).and_then(|facts| plan::plan(&facts.cgroup, &request));
+    let groups = planned.map(|plan| plan.groups).unwrap_or_default();
+    let record = groups.into_iter().map(|g| cgroup::RecordedGroup {
+        mount: g.mount,
+        version: g.version,
+        controllers: g.controllers,
+        path: g.path,
+        made: Vec::new(),
+    });
+    State { id: id.to_owned(), cgroup: Record { groups: record.collect() }, ..State::default() }
+}
+
+/// Kills what is left of a container and removes all of it; what is gone already is fine.
+pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
+    if state.pid == 0 {
+        // The creator was killed; its child ends by itself when nobody is at the other end. The
+        // cgroups are those that were planned: one with processes may be another container's.
+        if let Err(e) = cgroup::remove(&state.cgroup) {
+            log::warn(format_args!("cgroup left alone: {}", e.one_line()));
+        }
+        return dir.remove();
+    }
+    let init = state::init(state);
+    if let Some(init) = &init {
+        let _ = sys::pidfd::send_signal(init.as_fd(), libc::SIGKILL);
+    }
+    if !state.ends_with_init {
+        cgroup::kill(&state.cgroup, libc::SIGKILL)?;
+    }
+    if let Some(init) = &init
+        && sys::poll::poll(&mut [sys::poll::readable(init.as_fd())], END).context(|| "init")? == 0
+    {
+        return Err(Error::new(format!("init (pid {}) does not end", state.pid))
+            .hint("it may wait in the kernel for a device or a network filesystem"));
+    }
+    cgroup::remove(&state.cgroup)?;
+    dir.remove()
+}

@@ -1,0 +1,153 @@
+//! `exec`: another process in a container that is there. The same launch and the same child code as
+//! `create`, with the namespaces joined.
+
+use super::{Env, make};
+use crate::child::{Gate, JoinFds};
+use crate::cli::{Config, ExecOptions, ExecProcess};
+use crate::error::{Context, Error, Result};
+use crate::host::console::{self, Relay};
+use crate::host::foreground::{self, Signals};
+use crate::host::launch::{Ground, launch};
+use crate::host::{cgroup, probe};
+use crate::plan::namespaces::Kind;
+use crate::plan::{self, Options, Plan, Target};
+use crate::spec::bundle::load_process;
+use crate::spec::config::{Capabilities, Process, Spec};
+use crate::spec::validate;
+use crate::state::{self, State};
+use crate::sys;
+use crate::wire::ToChild;
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Runs a program in a container; gives its exit status, 128 + n for signal n, 0 if detached.
+///
+/// # Errors
+/// The container does not run, the program cannot be executed.
+pub fn run(env: &Env, options: &ExecOptions) -> Result<u8> {
+    exec(env, options).context(|| format!("exec {}", options.id))
+}
+
+fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
+    refuse_later(options)?;
+    let dir = state::open(&env.root, &options.id)?;
+    let state = dir.read_complete(&options.id)?;
+    let Some(init) = state::init(&state) else {
+        return Err(Error::new("container not running: cannot exec in a stopped container"));
+    };
+    let plan = decide(env, options, &state)?;
+    super::warn(&plan.warnings);
+    let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
+    let console = make::console_socket(options.console_socket.as_deref(), terminal, options.detach)?;
+    let cgroup = cgroup::open(&state.cgroup)?;
+    let signals = if options.detach { None } else { Some(Signals::catch()?) };
+    let root = root_of(&state)?;
+    let target = Some(JoinFds { pidfd: init.as_fd(), root: root.as_ref().map(AsFd::as_fd) });
+    let mut child = launch(&plan, Ground { cgroup: &cgroup, gate: Gate::Host, target })?;
+    child.until_ready(&plan)?;
+    let recorded = options.pid_file.as_deref().map_or(Ok(()), |path| make::write_pid_file(path, child.pid));
+    let master = child.terminal.take();
+    let handed = match (&console, &master) {
+        (Some(socket), Some(master)) => console::hand_over(socket.as_fd(), master.as_fd()),
+        _ => Ok(()),
+    };
+    if let Err(e) = recorded.and(handed) {
+        child.kill();
+        return Err(e);
+    }
+    child.tell(ToChild::Go)?;
+    child.until_running(&plan)?;
+    let Some(signals) = signals else { return Ok(0) };
+    let relay = master.map(Relay::new).transpose()?;
+    Ok(foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status())
+}
+
+fn refuse_later(options: &ExecOptions) -> Result<()> {
+    for (given, flag) in [
+        (options.pidfd_socket.is_some(), "--pidfd-socket"),
+        (!options.cgroup.is_empty(), "--cgroup"),
+        (options.ignore_paused, "--ignore-paused"),
+        (options.process_label.is_some(), "--process-label"),
+        (options.apparmor.is_some(), "--apparmor"),
+    ] {
+        if given {
+            return Err(Error::not_supported_yet(flag));
+        }
+    }
+    Ok(())
+}
+
+/// Parse, validate, plan.
+fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
+    let config = state.config.clone().map_or(Config::InBundle, Config::File);
+    let spec = make::load(&state.bundle, &config)?.spec;
+    let process = process(options, &spec)?;
+    let facts = probe::probe(false)?;
+    let plan_options = Options {
+        id: options.id.clone(),
+        bundle: state.bundle.clone(),
+        no_pivot: state.no_pivot,
+        new_keyring: false,
+        preserve_fds: make::inherited_fds(options.preserve_fds)?,
+        cgroup_manager: env.manager,
+        rootless: env.is_rootless(&facts),
+    };
+    let has = |kind: Kind| state.namespaces & kind.flag() != 0;
+    let target = Target {
+        namespaces: state.namespaces & !Kind::Pid.flag(),
+        pid_namespace: has(Kind::Pid),
+        user_namespace: has(Kind::User),
+        no_pivot: state.no_pivot,
+    };
+    plan::exec(&process, &spec, target, &facts, &plan_options)
+}
+
+/// The process: of the file, or the container's own with what the flags change.
+fn process(options: &ExecOptions, spec: &Spec) -> Result<Process> {
+    let mut process = match &options.process {
+        ExecProcess::File(path) => load_process(path)?,
+        ExecProcess::Command(args) => {
+            let mut process = spec.process.clone().unwrap_or_default();
+            process.terminal = options.tty;
+            let text = |arg: &std::ffi::OsString| {
+                arg.clone().into_string().map_err(|arg| Error::new(format!("{arg:?} is not UTF-8")))
+            };
+            process.args = Some(args.iter().map(text).collect::<Result<_>>()?);
+            for env in &options.env {
+                process.env.push(text(env)?);
+            }
+            process
+        }
+    };
+    process.terminal |= options.tty;
+    process.no_new_privileges |= options.no_new_privs;
+    if let Some(cwd) = &options.cwd {
+        process.cwd = cwd.to_string_lossy().into_owned();
+    }
+    if let Some(user) = options.user {
+        process.user.uid = user.uid;
+        process.user.gid = user.gid.unwrap_or(process.user.gid);
+    }
+    process.user.additional_gids.extend(&options.additional_gids);
+    if !options.caps.is_empty() {
+        // Not into the inheritable set: files of the image would gain from it (CVE-2022-29162).
+        let sets = process.capabilities.get_or_insert_with(Capabilities::default);
+        for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+            set.extend(options.caps.iter().cloned());
+        }
+    }
+    for warning in validate::check_process(&process).context(|| "process")? {
+        crate::log::warn(format_args!("process: {}: {}", warning.path, warning.text));
+    }
+    Ok(process)
+}
+
+/// With `--no-pivot` the root of the mount namespace is not the container's.
+fn root_of(state: &State) -> Result<Option<OwnedFd>> {
+    if !state.no_pivot {
+        return Ok(None);
+    }
+    let path = CString::new(format!("/proc/{}/root", state.pid)).map_err(|e| Error::new(e.to_string()))?;
+    let root = sys::fs::openat(sys::fs::CWD, &path, libc::O_PATH | libc::O_DIRECTORY, 0);
+    root.map(Some).context(|| "the container's root")
+}

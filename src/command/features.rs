@@ -1,0 +1,50 @@
+//! `tierce features`: what this release supports (runtime-spec, features.md and features-linux.md).
+//!
+//! It says what the runtime can do, whatever the host can do, and only what it really does.
+
+use crate::plan::{identity, mounts, seccomp};
+use crate::spec::validate::SECCOMP_ACTIONS_TO_COME;
+use serde_json::{Value, json};
+
+/// The oldest `ociVersion` that is accepted.
+pub const OCI_VERSION_MIN: &str = "1.0.0";
+/// The newest version of the specification that is known.
+pub const OCI_VERSION_MAX: &str = "1.3.0";
+
+/// The features document.
+pub fn features() -> Value {
+    let refused = |action: &&&str| !SECCOMP_ACTIONS_TO_COME.contains(*action);
+    let actions: Vec<_> = seccomp::actions().iter().filter(refused).collect();
+    json!({
+        "ociVersionMin": OCI_VERSION_MIN,
+        "ociVersionMax": OCI_VERSION_MAX,
+        "hooks": [],
+        "mountOptions": sorted(mounts::known_options()),
+        "linux": {
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"],
+            "capabilities": identity::CAPABILITIES.as_slice(),
+            "cgroup": {"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false},
+            "seccomp": {
+                "enabled": true,
+                "actions": actions,
+                "operators": seccomp::operators(),
+                "archs": seccomp::architectures(),
+                "knownFlags": seccomp::flags(),
+                "supportedFlags": seccomp::flags(),
+            },
+            "apparmor": {"enabled": false},
+            "selinux": {"enabled": false},
+            "intelRdt": {"enabled": false},
+            "mountExtensions": {"idmap": {"enabled": false}},
+            "netDevices": {"enabled": false},
+        },
+        "annotations": {},
+        "potentiallyUnsafeConfigAnnotations": [],
+    })
+}
+
+fn sorted(mut names: Vec<&'static str>) -> Vec<&'static str> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}

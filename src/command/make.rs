@@ -1,0 +1,223 @@
+//! What `create` and `run` share: from the bundle to a child on its way, with everything undone if
+//! something fails.
+
+use super::Env;
+use crate::child::Gate;
+use crate::cli::{Config, CreateOptions};
+use crate::error::{Context, Error, Result};
+use crate::host::cgroup::{self, Cgroup, Record, RecordedGroup};
+use crate::host::launch::{Ground, Launched, launch};
+use crate::host::{console, probe};
+use crate::log::{Utc, debug};
+use crate::plan::namespaces::Kind;
+use crate::plan::{self, Options, Plan, Sandbox};
+use crate::spec::bundle::{self, Bundle, ConfigSource};
+use crate::spec::validate;
+use crate::state::{self, Dir, State};
+use crate::sys;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A container that is decided on; nothing was done yet.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What will be done.
+    pub plan: Plan,
+    /// What will be recorded.
+    pub state: State,
+    /// `--console-socket`, connected.
+    pub console: Option<OwnedFd>,
+}
+
+/// Parse, validate, plan: everything that can be known beforehand.
+pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Prepared> {
+    state::check_id(&options.id)?;
+    let bundle = load(&options.bundle, &options.config)?;
+    let facts = probe::probe(env.manager == plan::cgroup::Manager::Cgroupfs)?;
+    let preserve_fds = inherited_fds(options.preserve_fds)?;
+    let plan_options = Options {
+        id: options.id.clone(),
+        bundle: bundle.dir.clone(),
+        no_pivot: options.no_pivot,
+        new_keyring: !options.no_new_keyring,
+        preserve_fds,
+        cgroup_manager: env.manager,
+        rootless: env.is_rootless(&facts),
+    };
+    let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| "config.json")?;
+    debug(format_args!("bundle {} is planned", bundle.dir.display()));
+    super::warn(&plan.warnings);
+    let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
+    let console = console_socket(options.console_socket.as_deref(), terminal, detached)?;
+    let state = first_state(&bundle, &plan, options, facts.uid);
+    Ok(Prepared { plan, state, console })
+}
+
+/// Reads and validates a bundle.
+pub fn load(dir: &Path, config: &Config) -> Result<Bundle> {
+    let source = match config {
+        Config::InBundle => ConfigSource::Bundle,
+        Config::File(path) => ConfigSource::File(path.clone()),
+        Config::Stdin => ConfigSource::Stdin,
+    };
+    let bundle = bundle::load(dir, &source)?;
+    for warning in validate::check(&bundle.spec).context(|| "config.json")? {
+        crate::log::warn(format_args!("config.json: {}: {}", warning.path, warning.text));
+    }
+    Ok(bundle)
+}
+
+/// `--preserve-fds` and $LISTEN_FDS (sd_listen_fds(3)): that many fds from 3 on, which must be there,
+/// or the program would get ours in their place.
+pub fn inherited_fds(preserve: u32) -> Result<u32> {
+    let listen = std::env::var("LISTEN_FDS").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0);
+    let count = preserve.saturating_add(listen);
+    for fd in 0..count.min(1 << 20) {
+        if !sys::fs::is_inherited(3 + fd as i32) {
+            return Err(Error::new(format!(
+                "--preserve-fds {count}: fd {} was not handed on by the caller",
+                3 + fd
+            )));
+        }
+    }
+    Ok(count)
+}
+
+/// The socket that gets the terminal: needed exactly when there is one that nobody here carries.
+pub fn console_socket(path: Option<&Path>, terminal: bool, detached: bool) -> Result<Option<OwnedFd>> {
+    match (path, terminal, detached) {
+        (Some(path), true, true) => console::connect(path).map(Some),
+        (Some(_), false, _) => {
+            Err(Error::new("--console-socket: process.terminal is not set, there is no terminal to send"))
+        }
+        (Some(_), true, false) => {
+            Err(Error::new("--console-socket: in the foreground the terminal is carried here; add --detach"))
+        }
+        (None, true, true) => Err(Error::new(
+            "process.terminal: true needs --console-socket, unless the container runs in the foreground",
+        )),
+        (None, _, _) => Ok(None),
+    }
+}
+
+fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32) -> State {
+    let Sandbox::New(container) = &plan.sandbox else { return State::default() };
+    let planned = container.cgroup.groups.iter().map(|g| RecordedGroup {
+        mount: g.mount.clone(),
+        version: g.version,
+        controllers: g.controllers.clone(),
+        path: g.path.clone(),
+        made: Vec::new(),
+    });
+    let program = plan.process.as_ref().and_then(|p| p.args.strings().first());
+    State {
+        oci_version: bundle.spec.oci_version.clone(),
+        id: plan.id.clone(),
+        bundle: bundle.dir.clone(),
+        rootfs: PathBuf::from(OsStr::from_bytes(container.root.path.to_bytes())),
+        created: format!("{:.9}", Utc(SystemTime::now())),
+        annotations: bundle.spec.annotations.clone().unwrap_or_default(),
+        owner,
+        cgroup: Record { groups: planned.collect() },
+        namespaces: container.namespaces.mask(),
+        ends_with_init: container.namespaces.is_new(Kind::Pid),
+        no_pivot: container.root.no_pivot,
+        program: program.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
+        config: match &options.config {
+            Config::File(path) => path.canonicalize().ok(),
+            Config::InBundle | Config::Stdin => None,
+        },
+        ..State::default()
+    }
+}
+
+/// A container that is being made: undone when dropped, unless it is kept.
+#[derive(Debug)]
+pub struct Making {
+    /// Its state directory.
+    pub dir: Dir,
+    /// What is recorded of it.
+    pub state: State,
+    cgroup: Cgroup,
+    launched: Option<Launched>,
+    keep: bool,
+}
+
+impl Making {
+    /// Claims the id, makes the cgroups and clones the child, which waits at the gate if
+    /// `with_gate`, else for the word of this process.
+    pub fn begin(env: &Env, plan: &Plan, state: State, with_gate: bool) -> Result<Making> {
+        let dir = state::claim(&env.root, &plan.id)?;
+        let mut making = Making { dir, state, cgroup: Cgroup::default(), launched: None, keep: false };
+        // On record before anything else is made: `delete --force` finds it even if this process is
+        // killed on the next line.
+        making.dir.write(&making.state)?;
+        // What create() does not make may be another container's: it is not ours to remove.
+        making.state.cgroup = Record::default();
+        if let Sandbox::New(container) = &plan.sandbox {
+            making.cgroup = cgroup::create(&container.cgroup)?;
+            making.state.cgroup = making.cgroup.record.clone();
+            debug(format_args!("{} cgroups made", making.state.cgroup.groups.len()));
+        }
+        let listener = if with_gate { Some(making.dir.make_gate()?) } else { None };
+        let gate = match &listener {
+            Some(listener) => Gate::Socket { listener: listener.as_fd(), state: making.dir.fd() },
+            None => Gate::Host,
+        };
+        let launched = launch(plan, Ground { cgroup: &making.cgroup, gate, target: None })?;
+        debug(format_args!("init cloned, pid {}", launched.pid));
+        making.launched = Some(launched);
+        Ok(making)
+    }
+
+    /// The child.
+    pub fn child(&mut self) -> Result<&mut Launched> {
+        self.launched.as_mut().ok_or_else(|| Error::new("no child"))
+    }
+
+    /// Puts the child on record, and its pid into `--pid-file`.
+    pub fn record(&mut self, pid_file: Option<&Path>) -> Result<()> {
+        let pid = self.child()?.pid;
+        self.state.pid = pid;
+        self.state.start_time = state::start_time(pid).unwrap_or(0);
+        self.dir.write(&self.state)?;
+        debug(format_args!("container {} is on record", self.state.id));
+        pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))
+    }
+
+    /// Nothing is undone any more.
+    pub fn keep(mut self) -> Launched {
+        self.keep = true;
+        self.launched.take().unwrap_or_else(|| unreachable!("begin() has launched it"))
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        if let Some(launched) = &self.launched {
+            launched.kill();
+            self.state.pid = launched.pid;
+        }
+        // The error that led here is the one to be told.
+        let _ = super::delete::destroy(&self.dir, &self.state);
+    }
+}
+
+/// Writes a pid file atomically: managers read it as soon as it is there.
+pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    let temporary = path.with_file_name(name);
+    let written =
+        std::fs::write(&temporary, pid.to_string()).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.context(|| format!("--pid-file {}", path.display()))
+}

@@ -1,0 +1,318 @@
+//! Makes the planned groups, all or none.
+
+use super::{Cgroup, RecordedGroup, devices, flag, open_for_writing, processes, read_small};
+use crate::error::{Context, Error, Result};
+use crate::plan::cgroup::{CgroupPlan, Group, Version, Write, directory};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Makes the groups, sets their limits and opens them. Each was not there before or has no
+/// processes in it and is not frozen. On an error all that was made is removed again.
+pub fn create(plan: &CgroupPlan) -> Result<Cgroup> {
+    let mut making = Making::default();
+    for group in &plan.groups {
+        if let Err(error) = making.group(group) {
+            making.undo();
+            return Err(error.context(format!("cgroup {} in {}", group.path, group.mount.display())));
+        }
+    }
+    Ok(making.cgroup)
+}
+
+#[derive(Default)]
+struct Making {
+    cgroup: Cgroup,
+    /// In the order in which they were made.
+    made: Vec<PathBuf>,
+}
+
+impl Making {
+    fn group(&mut self, group: &Group) -> Result<()> {
+        let target = group.directory();
+        let start = self.made.len();
+        let fresh = match self.make(group, &target) {
+            Ok(fresh) => fresh,
+            Err(e) if group.optional && is_refusal(&e) => {
+                self.undo_from(start);
+                return Ok(());
+            }
+            Err(e) => return Err(refusal(Error::io("mkdir", &e), &e)),
+        };
+        is_usable(group, &target, fresh)?;
+        match group.version {
+            Version::V1 if has(group, "cpuset") => inherit_cpuset(&group.mount, &target, &group.writes)?,
+            Version::V1 => {}
+            Version::V2 => enable_controllers(group, &target)?,
+        }
+        write_limits(&target, &group.writes)?;
+        self.cgroup.open(group.version, &target)?;
+        if group.version == Version::V2
+            && let Some(into) = &self.cgroup.into
+        {
+            devices::restrict(into.as_fd(), &group.devices, fresh)?;
+        }
+        let parents = &self.made[start..self.made.len() - usize::from(fresh)];
+        self.cgroup.record.groups.push(record(group, parents));
+        Ok(())
+    }
+
+    /// mkdir(2) with the parents that are missing; false if the group is there already. Another
+    /// runtime may remove a parent that it made, just before we use it: then once more.
+    fn make(&mut self, group: &Group, target: &Path) -> io::Result<bool> {
+        for _ in 0..10 {
+            match mkdir(target) {
+                Ok(()) => {
+                    self.made.push(target.into());
+                    return Ok(true);
+                }
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::NotFound => self.make_parents(group)?,
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::ENOENT))
+    }
+
+    fn make_parents(&mut self, group: &Group) -> io::Result<()> {
+        for parent in parents(&group.path) {
+            let parent = directory(&group.mount, parent);
+            match mkdir(&parent) {
+                Ok(()) if !self.made.contains(&parent) => self.made.push(parent),
+                Ok(()) => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    fn undo(&mut self) {
+        self.undo_from(0);
+    }
+
+    /// What cannot be removed is in use by somebody else by now.
+    fn undo_from(&mut self, start: usize) {
+        for path in self.made.drain(start..).rev() {
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+/// Not for others to write, whatever the umask: who can write a group's directory can make groups
+/// in it.
+fn mkdir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o755).create(path)
+}
+
+fn record(group: &Group, parents: &[PathBuf]) -> RecordedGroup {
+    let inside = parents.iter().filter_map(|p| p.strip_prefix(&group.mount).ok());
+    RecordedGroup {
+        mount: group.mount.clone(),
+        version: group.version,
+        controllers: group.controllers.clone(),
+        path: group.path.clone(),
+        made: inside.map(|p| format!("/{}", p.display())).collect(),
+    }
+}
+
+fn has(group: &Group, controller: &str) -> bool {
+    group.controllers.iter().any(|c| c == controller)
+}
+
+/// `/a` and `/a/b` for `/a/b/c`.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').skip(1).map(|(end, _)| &path[..end])
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+fn refusal(error: Error, cause: &io::Error) -> Error {
+    if !is_refusal(cause) {
+        return error;
+    }
+    error
+        .hint("without root, limits need a cgroup that was delegated to this user, with cgroupsPath below it")
+}
+
+/// A group that was there before may hold processes or be frozen; one below others may be frozen
+/// with them. The root of a hierarchy cannot be frozen.
+fn is_usable(group: &Group, target: &Path, fresh: bool) -> Result<()> {
+    if !fresh {
+        is_empty(target)?;
+    }
+    match fresh && parents(&group.path).next().is_none() {
+        true => Ok(()),
+        false => is_thawed(group, target),
+    }
+}
+
+fn is_empty(target: &Path) -> Result<()> {
+    let pids = processes::below(target).context(|| "read cgroup.procs")?;
+    if pids.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(format!("cgroup is not empty: process {}", processes::list(&pids)));
+    Err(error.hint("two containers cannot share a cgroupsPath"))
+}
+
+/// A process that enters a frozen group hangs. v1: the group's state includes its ancestors'.
+fn is_thawed(group: &Group, target: &Path) -> Result<()> {
+    let frozen = match group.version {
+        Version::V1 if !has(group, "freezer") => return Ok(()),
+        Version::V1 => read_small(&target.join("freezer.state")).map(|state| state.trim() != "THAWED"),
+        Version::V2 => read_small(&target.join("cgroup.events")).map(|events| flag(&events, "frozen")),
+    };
+    match frozen.context(|| "read the freezer's state")? {
+        false => Ok(()),
+        true => Err(Error::new("cgroup is frozen").hint("it or a parent of it was paused; thaw that first")),
+    }
+}
+
+/// A v1 cpuset is made empty, and no process may enter it (cpuset(7)): each level takes over what
+/// its parent has. Setting cgroup.clone_children in the parent would save 25 us, but it is not our
+/// group to change.
+fn inherit_cpuset(mount: &Path, target: &Path, writes: &[Write]) -> Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let parent = target.parent().unwrap_or(mount);
+        let value = cpuset_of(mount, parent, file)?;
+        if !writes.iter().any(|w| w.file == file) {
+            set_cpuset(target, file, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn cpuset_of(mount: &Path, directory: &Path, file: &str) -> Result<String> {
+    let path = directory.join(file);
+    let value = read_small(&path).context(|| format!("read {}", path.display()))?;
+    let value = value.trim();
+    match directory.parent() {
+        Some(parent) if value.is_empty() && directory != mount => {
+            let value = cpuset_of(mount, parent, file)?;
+            set_cpuset(directory, file, &value)?;
+            Ok(value)
+        }
+        _ => Ok(value.into()),
+    }
+}
+
+fn set_cpuset(directory: &Path, file: &str, value: &str) -> Result<()> {
+    let path = directory.join(file);
+    let written = open_for_writing(&path).and_then(|mut f| f.write_all(value.as_bytes()));
+    written.context(|| format!("write {value:?} to {}", path.display()))
+}
+
+/// Enables the planned controllers in all ancestors, outermost first. Nothing is written where
+/// they are there already: such a write waits for groups that are just being removed.
+fn enable_controllers(group: &Group, target: &Path) -> Result<()> {
+    if group.enable.is_empty() {
+        return Ok(());
+    }
+    let present = || read_small(&target.join("cgroup.controllers")).context(|| "read cgroup.controllers");
+    let there = present()?;
+    let missing = missing(&group.enable, &there);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut refused = Vec::new();
+    for ancestor in std::iter::once("").chain(parents(&group.path)) {
+        enable(group, ancestor, &missing, &mut refused);
+    }
+    let there = present()?;
+    let needed = missing.into_iter().filter(|c| group.needs(c) && !there.split_whitespace().any(|t| t == *c));
+    let Some(controller) = { needed }.next() else { return Ok(()) };
+    Err(match refused.into_iter().find(|(_, refused, _)| *refused == controller) {
+        Some((ancestor, _, error)) => not_enabled(ancestor, controller, &error),
+        None => Error::new(format!("the {controller} controller is not available in this part of cgroup v2")),
+    })
+}
+
+fn missing<'a>(wanted: &'a [String], there: &str) -> Vec<&'a str> {
+    let is_there = |c: &&str| there.split_whitespace().any(|t| t == *c);
+    wanted.iter().map(String::as_str).filter(|c| !is_there(c)).collect()
+}
+
+/// All at once, and if that is refused one by one.
+fn enable<'a>(
+    group: &Group,
+    ancestor: &'a str,
+    controllers: &[&'a str],
+    refused: &mut Vec<(&'a str, &'a str, io::Error)>,
+) {
+    let path = directory(&group.mount, ancestor).join("cgroup.subtree_control");
+    let write = |text: &str| open_for_writing(&path).and_then(|mut f| f.write_all(text.as_bytes()));
+    let all: Vec<_> = controllers.iter().map(|c| format!("+{c}")).collect();
+    if write(&all.join(" ")).is_ok() {
+        return;
+    }
+    for controller in controllers {
+        if let Err(e) = write(&format!("+{controller}")) {
+            refused.push((ancestor, controller, e));
+        }
+    }
+}
+
+fn not_enabled(ancestor: &str, controller: &str, cause: &io::Error) -> Error {
+    let ancestor = if ancestor.is_empty() { "/" } else { ancestor };
+    let error = Error::io(format!("write \"+{controller}\" to cgroup.subtree_control of {ancestor}"), cause);
+    if cause.raw_os_error() == Some(libc::EBUSY) {
+        return error.hint(format!(
+            "{ancestor} has processes of its own, and such a cgroup cannot pass controllers on; \
+             choose a cgroupsPath that is not below it"
+        ));
+    }
+    refusal(error, cause)
+}
+
+/// Writes in order. Where two limits are checked against each other (memory against memory+swap,
+/// quota against period), which of them has to come first depends on what is set already: a write
+/// refused with EINVAL is tried again after the next one.
+fn write_limits(target: &Path, writes: &[Write]) -> Result<()> {
+    let mut file = LimitFile { directory: target, open: None };
+    let mut postponed: Option<(&Write, io::Error)> = None;
+    for (index, write) in writes.iter().enumerate() {
+        match (file.write(write), postponed.take()) {
+            (Ok(()), None) => {}
+            (Ok(()), Some((earlier, _))) => {
+                file.write(earlier).map_err(|e| write_error(earlier, &e))?;
+            }
+            (Err(e), None) if e.raw_os_error() == Some(libc::EINVAL) && index + 1 < writes.len() => {
+                postponed = Some((write, e));
+            }
+            (Err(e), None) => return Err(write_error(write, &e)),
+            (Err(_), Some((earlier, e))) => return Err(write_error(earlier, &e)),
+        }
+    }
+    Ok(())
+}
+
+fn write_error(write: &Write, cause: &io::Error) -> Error {
+    let what = format!("{}: write {:?} to {}", write.location, write.value, write.file);
+    refusal(Error::io(what, cause), cause)
+}
+
+/// Keeps the file open from one write to the next: device rules are many writes to one file.
+struct LimitFile<'a> {
+    directory: &'a Path,
+    open: Option<(String, File)>,
+}
+
+impl LimitFile<'_> {
+    fn write(&mut self, write: &Write) -> io::Result<()> {
+        let file = match &mut self.open {
+            Some((name, file)) if *name == write.file => file,
+            open => match open_for_writing(&self.directory.join(&write.file)) {
+                Ok(file) => &mut open.insert((write.file.clone(), file)).1,
+                Err(e) if write.if_exists && e.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(e),
+            },
+        };
+        // One write(2) is one value: what the kernel takes of it, it takes as a whole.
+        file.write(write.value.as_bytes()).map(drop)
+    }
+}

@@ -1,0 +1,116 @@
+//! The cgroups of a container: makes them as planned, opens them for `exec`, lists and kills their
+//! processes, removes them.
+//!
+//! Paths are used as they are, without fds for the directories: the mounts are the machine's, there
+//! are no symbolic links below them, and a container that can rename its own groups stays in them.
+
+mod create;
+mod devices;
+mod probe;
+mod processes;
+mod remove;
+
+pub use create::create;
+pub use probe::probe;
+pub use processes::{kill, processes};
+pub use remove::remove;
+
+use crate::error::{Context, Result};
+use crate::plan::cgroup::{Version, directory};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The cgroups of a container, ready to be entered.
+#[derive(Debug, Default)]
+pub struct Cgroup {
+    /// The `tasks` file of each v1 hierarchy: a lone thread that writes `0` to it enters without
+    /// the wait that moving another process costs.
+    pub tasks: Vec<OwnedFd>,
+    /// The v2 directory, for `CLONE_INTO_CGROUP`.
+    pub into: Option<OwnedFd>,
+    /// What [`open`], [`kill`] and [`remove`] need later on.
+    pub record: Record,
+}
+
+/// The cgroups of a container, as they are kept in its state.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// One for each hierarchy, v1 ones first.
+    pub groups: Vec<RecordedGroup>,
+}
+
+/// One cgroup that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedGroup {
+    /// Mount point of the hierarchy.
+    pub mount: PathBuf,
+    /// v1 or v2.
+    pub version: Version,
+    /// Its controllers; v1: `name=systemd` included.
+    pub controllers: Vec<String>,
+    /// Absolute inside the hierarchy.
+    pub path: String,
+    /// Parents that were made along with it, outermost first.
+    pub made: Vec<String>,
+}
+
+impl RecordedGroup {
+    fn directory(&self) -> PathBuf {
+        directory(&self.mount, &self.path)
+    }
+}
+
+/// Opens existing groups, for a process that is to join them. ENOENT: they are gone.
+pub fn open(record: &Record) -> Result<Cgroup> {
+    let mut cgroup = Cgroup { record: record.clone(), ..Cgroup::default() };
+    for group in &record.groups {
+        cgroup.open(group.version, &group.directory())?;
+    }
+    Ok(cgroup)
+}
+
+impl Cgroup {
+    /// Opens the way into one group.
+    fn open(&mut self, version: Version, directory: &Path) -> Result<()> {
+        match version {
+            Version::V1 => {
+                let tasks = directory.join("tasks");
+                let file = open_for_writing(&tasks).context(|| format!("open {}", tasks.display()))?;
+                self.tasks.push(file.into());
+            }
+            Version::V2 => {
+                let flags = libc::O_PATH | libc::O_DIRECTORY;
+                let file = OpenOptions::new().read(true).custom_flags(flags).open(directory);
+                self.into = Some(file.context(|| format!("open {}", directory.display()))?.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file of a cgroup for writing.
+fn open_for_writing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
+}
+
+/// Reads a small file of /proc or of a cgroup that the kernel hands out in one piece, with one
+/// read(2).
+fn read_small(path: &Path) -> io::Result<String> {
+    let mut buffer = [0; 4096];
+    let mut file = File::open(path)?;
+    let n = file.read(&mut buffer)?;
+    let mut content = buffer[..n].to_vec();
+    if n == buffer.len() {
+        file.read_to_end(&mut content)?;
+    }
+    String::from_utf8(content).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+}
+
+/// The value of `key` in a file of `key value` lines, such as `cgroup.events`.
+fn flag(content: &str, key: &str) -> bool {
+    content.lines().any(|line| line.strip_prefix(key).is_some_and(|value| value == " 1"))
+}

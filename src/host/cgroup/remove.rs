@@ -1,0 +1,174 @@
+//! Removes the groups.
+
+use super::processes::{below, is_gone, list, sub_groups};
+use super::{Record, RecordedGroup, flag};
+use crate::error::{Context, Error, Result};
+use crate::plan::cgroup::{Version, directory};
+use crate::sys;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long to wait for processes that are dying.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Removes the groups, the groups that were made inside them, and the parents that were made for
+/// them if nobody else uses those. What is gone already is fine. Processes that are just dying are
+/// waited for, ten seconds at most; all groups are tried before the first error is told.
+pub fn remove(record: &Record) -> Result<()> {
+    remove_within(record, PATIENCE)
+}
+
+fn remove_within(record: &Record, patience: Duration) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    let mut result = Ok(());
+    // v2 first: it tells when the last process has left.
+    for group in record.groups.iter().rev() {
+        let removed = remove_group(group, deadline);
+        if removed.is_ok() {
+            for parent in group.made.iter().rev() {
+                let _ = fs::remove_dir(directory(&group.mount, parent));
+            }
+        }
+        result = result.and(removed);
+    }
+    result
+}
+
+fn remove_group(group: &RecordedGroup, deadline: Instant) -> Result<()> {
+    let target = group.directory();
+    let what = || format!("remove cgroup {}", target.display());
+    let mut pause = 1;
+    loop {
+        if remove_tree(&target).context(what)? {
+            return Ok(());
+        }
+        let pids = below(&target).context(what)?;
+        if Instant::now() >= deadline {
+            let text = match pids.is_empty() {
+                true => "still in use by processes of another pid namespace".into(),
+                false => format!("process {} is still running", list(&pids)),
+            };
+            return Err(Error::new(text).context(what()));
+        }
+        let waited = match group.version {
+            Version::V1 => wait_for_exit(&pids, deadline),
+            Version::V2 => wait_until_unpopulated(&target, deadline),
+        };
+        // Exited, but not yet off the group: there is no event for the last step.
+        if !waited.context(what)? {
+            sys::poll::poll(&mut [], pause).context(what)?;
+            pause = (pause * 2).min(100);
+        }
+    }
+}
+
+/// rmdir(2), with the groups inside first; false if it is in use.
+fn remove_tree(target: &Path) -> io::Result<bool> {
+    for attempt in 0..2 {
+        match fs::remove_dir(target) {
+            Ok(()) => return Ok(true),
+            Err(e) if is_gone(&e) => return Ok(true),
+            Err(e) if e.raw_os_error() != Some(libc::EBUSY) => return Err(e),
+            Err(_) if attempt == 0 => {
+                let inner = sub_groups(target)?;
+                if inner.is_empty() {
+                    return Ok(false);
+                }
+                for group in inner {
+                    remove_tree(&group)?;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Waits for `populated 0` in cgroup.events, which covers the groups inside too; the kernel
+/// announces each change with POLLPRI. False if there was nothing to wait for.
+fn wait_until_unpopulated(target: &Path, deadline: Instant) -> io::Result<bool> {
+    let file = match File::open(target.join("cgroup.events")) {
+        Err(e) if is_gone(&e) => return Ok(true),
+        file => file?,
+    };
+    let mut waited = false;
+    loop {
+        let mut buffer = [0; 256];
+        let n = match file.read_at(&mut buffer, 0) {
+            Err(e) if is_gone(&e) => return Ok(true),
+            n => n?,
+        };
+        if !flag(&String::from_utf8_lossy(&buffer[..n]), "populated") {
+            return Ok(waited);
+        }
+        waited = true;
+        let mut fds = [libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLPRI, revents: 0 }];
+        if sys::poll::poll(&mut fds, milliseconds_until(deadline))? == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Waits until all these processes have exited. False if there was none left.
+fn wait_for_exit(pids: &[i32], deadline: Instant) -> io::Result<bool> {
+    let mut processes: Vec<OwnedFd> = Vec::new();
+    for pid in pids {
+        match sys::pidfd::open(*pid) {
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => {}
+            pidfd => processes.push(pidfd?),
+        }
+    }
+    let waited = !processes.is_empty();
+    while !processes.is_empty() {
+        let mut fds: Vec<_> = processes.iter().map(|p| sys::poll::readable(p.as_fd())).collect();
+        if sys::poll::poll(&mut fds, milliseconds_until(deadline))? == 0 {
+            return Ok(true);
+        }
+        let mut ended = fds.iter().map(|fd| fd.revents != 0);
+        processes.retain(|_| !ended.next().unwrap_or(false));
+    }
+    Ok(waited)
+}
+
+fn milliseconds_until(deadline: Instant) -> i32 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_group_in_use_is_told_with_its_processes() {
+        let Ok(facts) = crate::host::cgroup::probe() else { return };
+        let Some(hierarchy) = facts.hierarchies.first().filter(|_| sys::process::effective_ids().0 == 0)
+        else {
+            return println!("skipped: not root, or no cgroup filesystem is mounted");
+        };
+        let group = RecordedGroup {
+            mount: hierarchy.mount.clone(),
+            version: hierarchy.version,
+            controllers: hierarchy.controllers.clone(),
+            path: format!("/tierce-test-remove-{}", std::process::id()),
+            made: Vec::new(),
+        };
+        let target = group.directory();
+        fs::create_dir(&target).unwrap();
+        let mut child = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap();
+        fs::write(target.join("cgroup.procs"), child.id().to_string()).unwrap();
+        let record = Record { groups: vec![group] };
+        let refused = remove_within(&record, Duration::from_millis(50));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        remove_within(&record, PATIENCE).unwrap();
+        let expected = format!("remove cgroup {}: process {} is still running", target.display(), child.id());
+        assert_eq!(refused.unwrap_err().to_string(), expected);
+        assert!(!target.exists());
+    }
+}

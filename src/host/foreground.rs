@@ -1,0 +1,67 @@
+//! The caller in the foreground: forwards signals, carries the terminal, reaps, and ends as the
+//! program did.
+
+use super::console::Relay;
+use crate::error::{Context, Result};
+use crate::sys;
+use crate::sys::process::Ended;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// All signals, to be read instead of being delivered. To be made before the clone, so that none
+/// is lost; the child unblocks them again.
+#[derive(Debug)]
+pub struct Signals(OwnedFd);
+
+impl Signals {
+    /// Blocks all signals from here on.
+    pub fn catch() -> Result<Signals> {
+        sys::signal::block_all().context(|| "block signals")?;
+        Ok(Signals(sys::signal::signalfd().context(|| "signalfd")?))
+    }
+}
+
+/// Waits for the process `pid` and reaps whatever else is or becomes our child.
+///
+/// # Errors
+/// Only what would be a bug: poll(2) or waitid(2) refusing their arguments.
+pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, mut relay: Option<Relay>) -> Result<Ended> {
+    loop {
+        let mut fds = [sys::poll::readable(signals.0.as_fd()); 3];
+        match &relay {
+            Some(relay) => fds[1..].copy_from_slice(&relay.interest()),
+            None => fds[1..].iter_mut().for_each(|fd| fd.fd = -1),
+        }
+        sys::poll::poll(&mut fds, -1).context(|| "poll")?;
+        if let Some(relay) = &mut relay {
+            relay.carry([fds[1], fds[2]]);
+        }
+        while let Some((signal, _)) = sys::signal::next(signals.0.as_fd()).context(|| "signalfd")? {
+            match (signal, &mut relay) {
+                (libc::SIGCHLD, _) => {
+                    if let Some(ended) = reap(pid)? {
+                        if let Some(relay) = &mut relay {
+                            relay.drain();
+                        }
+                        return Ok(ended);
+                    }
+                }
+                (libc::SIGWINCH, Some(relay)) => relay.resize(),
+                (signal, _) => drop(sys::pidfd::send_signal(pidfd, signal)),
+            }
+        }
+    }
+}
+
+/// Reaps all that have ended; how `pid` did, if it is among them.
+fn reap(pid: i32) -> Result<Option<Ended>> {
+    let mut found = None;
+    loop {
+        match sys::process::reap_any() {
+            Ok(Some((ended, how))) if ended == pid => found = Some(how),
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(found),
+            Err(e) if e.raw_os_error() == Some(libc::ECHILD) => return Ok(found),
+            Err(e) => return Err(crate::error::Error::io("waitid", &e)),
+        }
+    }
+}

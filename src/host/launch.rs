@@ -1,0 +1,276 @@
+//! The host's script of a launch: open what the child needs, clone, write maps, wait for the barriers.
+
+use crate::child::{self, Fds, Gate, JoinFds};
+use crate::error::{Context, Error, Result};
+use crate::host::cgroup::Cgroup;
+use crate::host::idmap;
+use crate::plan::mounts::Source;
+use crate::plan::namespaces::{Join, Kind, NamespacePlan};
+use crate::plan::{Container, Plan, Sandbox, describe};
+use crate::sys;
+use crate::sys::fs::CWD;
+use crate::sys::process::{Cloned, Ended};
+use crate::wire::{self, FromChild, ToChild};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+
+/// PROC_SUPER_MAGIC
+const PROC_MAGIC: i64 = 0x9fa0;
+
+/// What a launch needs beside the plan.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// The container's cgroups.
+    pub cgroup: &'a Cgroup,
+    /// Where the program waits.
+    pub gate: Gate<'a>,
+    /// For `exec`: the container.
+    pub target: Option<JoinFds<'a>>,
+}
+
+/// A child on its way.
+#[derive(Debug)]
+pub struct Launched {
+    /// In the caller's pid namespace.
+    pub pid: i32,
+    /// Its handle.
+    pub pidfd: OwnedFd,
+    /// The pty master (process.terminal), once the child has sent it.
+    pub terminal: Option<OwnedFd>,
+    socket: OwnedFd,
+    last_barrier: &'static str,
+}
+
+/// Clones the child and does for it what it cannot do by itself. On an error nothing is left running.
+///
+/// # Errors
+/// A namespace that is not what the configuration says, a bind source that is missing, maps that
+/// the kernel refuses.
+pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
+    let proc = open_proc()?;
+    let (socket, child_end) = sys::socket::pair().context(|| "socketpair")?;
+    let into = ground.cgroup.into.as_ref().map(AsFd::as_fd);
+    let empty = NamespacePlan::default();
+    let (container, namespaces) = match &plan.sandbox {
+        Sandbox::New(container) => (Some(container.as_ref()), &container.namespaces),
+        Sandbox::Join(_) => (None, &empty),
+    };
+    if let Some(container) = container {
+        check_root(container)?;
+        check_sysctls(container)?;
+    }
+    let joins = open_joins(&namespaces.child_joins)?;
+    let binds = open_binds(container)?;
+    let mut borrowed = Borrowed::default();
+    for join in &namespaces.host_joins {
+        borrowed.enter(join.kind, open_namespace(join)?.as_fd(), proc.as_fd())?;
+    }
+    if let (Sandbox::Join(target), Some(join)) = (&plan.sandbox, &ground.target)
+        && target.pid_namespace
+        && !target.user_namespace
+    {
+        borrowed.enter(Kind::Pid, join.pidfd, proc.as_fd())?;
+    }
+    let cloned = sys::process::clone3(namespaces.clone, into);
+    let (pid, pidfd) = match cloned {
+        Ok(Cloned::Child) => {
+            let fds = Fds {
+                host: child_end,
+                tasks: &ground.cgroup.tasks,
+                joins: &joins,
+                binds: &binds,
+                proc: proc.as_fd(),
+                gate: ground.gate,
+                target: ground.target,
+            };
+            child::enter(plan, fds)
+        }
+        Ok(Cloned::Parent { pid, pidfd }) => (pid, pidfd),
+        Err(e) => return Err(describe::clone_failed(namespaces, &e)),
+    };
+    let mut launched = Launched { pid, pidfd, terminal: None, socket, last_barrier: "cloned" };
+    borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd())).map_err(|e| {
+        launched.kill();
+        e
+    })?;
+    Ok(launched)
+}
+
+impl Launched {
+    /// What only the host may write.
+    fn assist(&mut self, plan: &Plan, proc: BorrowedFd) -> Result<()> {
+        if let Some(adj) = plan.process.as_ref().and_then(|p| p.oom_score_adj) {
+            idmap::write_file(proc, self.pid, "oom_score_adj", &adj.to_string())
+                .map_err(|e| describe::oom_score_adj(adj, &e))?;
+        }
+        if let Sandbox::New(container) = &plan.sandbox
+            && let Some(maps) = &container.namespaces.maps
+        {
+            idmap::write(proc, self.pid, maps)?;
+            self.tell(ToChild::Mapped)?;
+            self.last_barrier = "mapped";
+        }
+        Ok(())
+    }
+
+    /// Says something to the child. That it is gone is not told here but by the next record.
+    pub fn tell(&self, word: ToChild) -> Result<()> {
+        match wire::tell(self.socket.as_fd(), word) {
+            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => Ok(()),
+            told => told.context(|| "the child"),
+        }
+    }
+
+    /// Waits until the child is inside the container. On an error nothing is left running.
+    ///
+    /// # Errors
+    /// What the child could not do, in words.
+    pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
+        loop {
+            match self.next(plan)? {
+                FromChild::Ready => {
+                    self.last_barrier = "ready";
+                    return Ok(());
+                }
+                FromChild::Closed => return Err(self.died(plan)),
+                FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+            }
+        }
+    }
+
+    /// Waits until the program runs: the child's end of the socket closes at execve.
+    ///
+    /// # Errors
+    /// Why the program could not be executed.
+    pub fn until_running(&mut self, plan: &Plan) -> Result<()> {
+        while !matches!(self.next(plan)?, FromChild::Closed) {}
+        Ok(())
+    }
+
+    /// The next record; failures become errors, terminal and pid are kept.
+    fn next(&mut self, plan: &Plan) -> Result<FromChild> {
+        match wire::receive(self.socket.as_fd()).context(|| "the child")? {
+            FromChild::Failure(failure) => {
+                self.kill();
+                Err(describe::failure(plan, &failure))
+            }
+            FromChild::Terminal(master) => {
+                self.terminal = Some(master);
+                self.next(plan)
+            }
+            FromChild::Hopped(pidfd, pid) => {
+                let _ = sys::process::wait(self.pidfd.as_fd());
+                (self.pidfd, self.pid) = (pidfd, pid);
+                self.next(plan)
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn died(&mut self, plan: &Plan) -> Error {
+        let ended = sys::process::wait(self.pidfd.as_fd()).unwrap_or(Ended::Exited(1));
+        describe::died(plan, ended, self.last_barrier)
+    }
+
+    /// Ends the child and reaps it.
+    pub fn kill(&self) {
+        let _ = sys::pidfd::send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        let _ = sys::process::wait(self.pidfd.as_fd());
+    }
+}
+
+/// Namespaces that the host itself is in for the moment of the clone, so that the child is born there
+/// and no process in between is needed.
+#[derive(Default)]
+struct Borrowed {
+    own: Vec<(Kind, OwnedFd)>,
+}
+
+impl Borrowed {
+    fn enter(&mut self, kind: Kind, there: BorrowedFd, proc: BorrowedFd) -> Result<()> {
+        let file = CString::new(format!("self/ns/{}", kind.file())).map_err(|e| Error::new(e.to_string()))?;
+        let own = sys::fs::openat(proc, &file, libc::O_RDONLY, 0).context(|| "/proc/self/ns")?;
+        sys::ns::setns(there, kind.flag()).context(|| format!("join the {} namespace", kind.name()))?;
+        self.own.push((kind, own));
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        for (kind, own) in self.own.drain(..).rev() {
+            sys::ns::setns(own.as_fd(), kind.flag())
+                .context(|| format!("return to the {} namespace", kind.name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The host's /proc, checked to be one.
+fn open_proc() -> Result<OwnedFd> {
+    let proc = sys::fs::openat(CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0).context(|| "/proc")?;
+    if sys::fs::statfs_magic(proc.as_fd()).context(|| "/proc")? != PROC_MAGIC {
+        return Err(Error::new("/proc: is not a proc filesystem"));
+    }
+    Ok(proc)
+}
+
+fn check_root(container: &Container) -> Result<()> {
+    let path = &container.root.path;
+    match sys::fs::openat(CWD, path, libc::O_PATH | libc::O_DIRECTORY, 0) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(describe::root_missing(path, &e)),
+    }
+}
+
+/// A namespace joined by path may be the host's own: its parameters are not the container's to set.
+fn check_sysctls(container: &Container) -> Result<()> {
+    if container.sysctls.is_empty() {
+        return Ok(());
+    }
+    for join in container.namespaces.joins() {
+        let inode = |path: &std::path::Path| std::fs::metadata(path).map(|m| m.ino()).ok();
+        let own = inode(format!("/proc/self/ns/{}", join.kind.file()).as_ref());
+        if own.is_some() && own == inode(std::ffi::OsStr::from_bytes(join.path.to_bytes()).as_ref()) {
+            return Err(Error::new(format!(
+                "linux.sysctl: linux.namespaces[{}] is the host's own {} namespace",
+                join.index,
+                join.kind.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn open_joins(joins: &[Join]) -> Result<Vec<OwnedFd>> {
+    joins.iter().map(open_namespace).collect()
+}
+
+/// Opens a namespace by path and makes sure that it is of the kind that the configuration says.
+fn open_namespace(join: &Join) -> Result<OwnedFd> {
+    let path = join.path.to_string_lossy();
+    let location = || format!("linux.namespaces[{}].path: {path:?}", join.index);
+    let fd = sys::fs::openat(CWD, &join.path, libc::O_RDONLY, 0).context(location)?;
+    match sys::ns::kind_of(fd.as_fd()) {
+        Ok(kind) if kind == join.kind.flag() => Ok(fd),
+        Ok(_) => Err(Error::new(format!("{}: is not a {} namespace", location(), join.kind.name()))),
+        Err(_) => Err(Error::new(format!("{}: is not a namespace", location()))),
+    }
+}
+
+/// With a user namespace: bind sources that its root might not reach. Detached copies, which must not
+/// stay peers of the host's mounts.
+fn open_binds(container: Option<&Container>) -> Result<Vec<Option<OwnedFd>>> {
+    let Some(container) = container.filter(|c| c.host_opens_binds) else { return Ok(Vec::new()) };
+    let slave = sys::mount::MountAttr { propagation: libc::MS_SLAVE, ..Default::default() };
+    let open = |(i, mount): (usize, &crate::plan::mounts::Mount)| match &mount.source {
+        Source::Bind(bind) => {
+            let failed = |e: &std::io::Error| describe::bind_source(container, i, e);
+            let tree = sys::mount::clone_tree(CWD, &bind.source, bind.recursive).map_err(|e| failed(&e))?;
+            sys::mount::mount_setattr(tree.as_fd(), true, &slave).map_err(|e| failed(&e))?;
+            Ok(Some(tree))
+        }
+        Source::Filesystem(_) | Source::CgroupV1(_) => Ok(None),
+    };
+    container.mounts.iter().enumerate().map(open).collect()
+}

@@ -1,0 +1,8 @@
+//! Stage 3, the host's half: probe, cgroups, the clone, the record of it.
+
+pub mod cgroup;
+pub mod console;
+pub mod foreground;
+pub mod idmap;
+pub mod launch;
+pub mod probe;

@@ -1,0 +1,46 @@
+//! Host probes: the [`Facts`] that a plan is a function of, filled in production by this one function.
+
+use crate::error::{Context, Result};
+use crate::host::cgroup;
+use crate::plan::Facts;
+use crate::sys;
+use std::os::unix::fs::MetadataExt;
+
+/// Inode of the first user namespace (PROC_USER_INIT_INO of the kernel's proc_ns.h).
+const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// Asks the kernel. `with_cgroups` is false for `--cgroup-manager disabled`.
+///
+/// # Errors
+/// A /proc that is missing or is none.
+pub fn probe(with_cgroups: bool) -> Result<Facts> {
+    let (uid, gid) = sys::process::effective_ids();
+    let namespace = std::fs::metadata("/proc/self/ns/user").context(|| "/proc/self/ns/user")?;
+    Ok(Facts {
+        uid,
+        gid,
+        in_userns: namespace.ino() != FIRST_USER_NAMESPACE,
+        permitted_caps: sys::security::capget().context(|| "capget")?.permitted,
+        last_cap: last_cap(),
+        oom_score_adj: oom_score_adj(),
+        cgroup: if with_cgroups { cgroup::probe()? } else { Default::default() },
+    })
+}
+
+/// The highest capability that the kernel knows, found by asking for them (PR_CAPBSET_READ is
+/// EINVAL beyond): six calls, no file.
+fn last_cap() -> u32 {
+    let (mut known, mut unknown) = (0, 64);
+    while unknown - known > 1 {
+        let middle = (known + unknown) / 2;
+        match sys::process::bounding_has(middle) {
+            Ok(_) => known = middle,
+            Err(_) => unknown = middle,
+        }
+    }
+    known
+}
+
+fn oom_score_adj() -> i32 {
+    std::fs::read_to_string("/proc/self/oom_score_adj").ok().and_then(|s| s.trim().parse().ok()).unwrap_or(0)
+}

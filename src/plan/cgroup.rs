@@ -1,0 +1,330 @@
+//! Which cgroups are made, and what is written to their files (config-linux.md, "Control groups";
+//! the kernel's admin-guide/cgroup-v1 and cgroup-v2.rst).
+//!
+//! Every mounted hierarchy gets a group, v1, v2 and both at once (hybrid); a limit goes to the
+//! hierarchy that has its controller. A controller that is missing is an error only if a limit
+//! needs it.
+
+mod limits;
+mod unsupported;
+
+use super::device_rules::Policy;
+use crate::error::{Error, Result, Violation};
+use crate::spec::config::Resources;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Generation of the cgroup interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    /// One hierarchy for each controller, or for several mounted together.
+    V1,
+    /// The unified hierarchy.
+    V2,
+}
+
+/// The cgroup hierarchies of this machine.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Facts {
+    /// In the order of /proc/self/cgroup.
+    pub hierarchies: Vec<Hierarchy>,
+}
+
+/// One mounted hierarchy.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hierarchy {
+    /// Where it is mounted.
+    pub mount: PathBuf,
+    /// v1 or v2.
+    pub version: Version,
+    /// v1: those of this mount, `name=systemd` included. v2: `cgroup.controllers` of the mount.
+    pub controllers: Vec<String>,
+    /// The group of the calling process in it (/proc/self/cgroup).
+    pub own: String,
+}
+
+/// Who makes the groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// We do, by mkdir(2).
+    Cgroupfs,
+    /// Nobody: the container stays in the cgroups of the caller.
+    Disabled,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `linux.cgroupsPath`
+    pub cgroups_path: Option<&'a str>,
+    /// The container's id.
+    pub id: &'a str,
+    /// `linux.resources`
+    pub resources: Option<&'a Resources>,
+    /// Who makes the groups.
+    pub manager: Manager,
+    /// Without privileges over the machine's cgroups: not root, or root of a user namespace only.
+    pub rootless: bool,
+}
+
+/// All groups of a container.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct CgroupPlan {
+    /// One for each hierarchy, v1 ones first.
+    pub groups: Vec<Group>,
+}
+
+/// One group to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Mount point of the hierarchy.
+    pub mount: PathBuf,
+    /// v1 or v2.
+    pub version: Version,
+    /// See [`Hierarchy::controllers`].
+    pub controllers: Vec<String>,
+    /// Absolute inside the hierarchy.
+    pub path: String,
+    /// v2: controllers to enable in `cgroup.subtree_control` of every ancestor. Those that
+    /// [`Group::needs`] must come, the others may be refused.
+    pub enable: Vec<String>,
+    /// In this order.
+    pub writes: Vec<Write>,
+    /// v2 only; on v1 the device rules are among the writes.
+    pub devices: DeviceAccess,
+    /// Go on without this group if we may not make it.
+    pub optional: bool,
+}
+
+impl Group {
+    /// Does a write need this controller?
+    pub fn needs(&self, controller: &str) -> bool {
+        self.writes.iter().any(|w| w.file.split('.').next() == Some(controller))
+    }
+
+    /// The directory of the group.
+    pub fn directory(&self) -> PathBuf {
+        directory(&self.mount, &self.path)
+    }
+}
+
+/// The directory of the group `path` of a hierarchy.
+pub fn directory(mount: &Path, path: &str) -> PathBuf {
+    mount.join(path.trim_start_matches('/'))
+}
+
+/// One write(2) to a file of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Write {
+    /// Name of the file in the group's directory.
+    pub file: String,
+    /// What is written.
+    pub value: String,
+    /// Where in config.json it comes from.
+    pub location: String,
+    /// Skip it if the kernel does not have this file.
+    pub if_exists: bool,
+}
+
+impl Write {
+    pub(super) fn new(file: &str, value: impl ToString, location: impl Into<String>) -> Self {
+        Write { file: file.into(), value: value.to_string(), location: location.into(), if_exists: false }
+    }
+}
+
+/// What a v2 group may do with devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceAccess {
+    /// Not restricted by this group.
+    Inherited,
+    /// Everything that the ancestors allow; programs of an earlier use are detached.
+    Everything,
+    /// By an eBPF program of type `BPF_PROG_TYPE_CGROUP_DEVICE`.
+    Program {
+        /// The rules, as `allow c 1:3 rwm`; the last one that matches counts.
+        rules: Vec<String>,
+        /// The same as eBPF instructions.
+        code: Vec<u64>,
+    },
+}
+
+/// Decides the groups, their limits and device rules.
+pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
+    let none = Resources::default();
+    let resources = request.resources.unwrap_or(&none);
+    let mut planner = Planner::default();
+    unsupported::check(resources)?;
+    if request.manager == Manager::Cgroupfs {
+        planner.groups(facts, request)?;
+        planner.devices(resources, request.rootless);
+    }
+    planner.limits(resources, request.manager);
+    planner.unified(resources);
+    if !planner.violations.is_empty() {
+        return Err(Error::invalid(planner.violations));
+    }
+    let mut groups = planner.groups;
+    for group in &mut groups {
+        group.optional = request.rootless && group.writes.is_empty();
+    }
+    Ok(CgroupPlan { groups })
+}
+
+#[derive(Default)]
+struct Planner {
+    groups: Vec<Group>,
+    violations: Vec<Violation>,
+}
+
+impl Planner {
+    fn groups(&mut self, facts: &Facts, request: &Request) -> Result<()> {
+        for hierarchy in &facts.hierarchies {
+            self.groups.push(Group {
+                mount: hierarchy.mount.clone(),
+                version: hierarchy.version,
+                controllers: hierarchy.controllers.clone(),
+                path: group_path(hierarchy, request)?,
+                enable: Vec::new(),
+                writes: Vec::new(),
+                devices: DeviceAccess::Inherited,
+                optional: false,
+            });
+        }
+        self.groups.sort_by_key(|g| g.version == Version::V2);
+        // On a hybrid machine v2 is for bookkeeping: its controllers stay as the machine has them,
+        // unless a limit needs one.
+        if let [only] = &mut self.groups[..]
+            && only.version == Version::V2
+        {
+            only.enable = only.controllers.clone();
+        }
+        Ok(())
+    }
+
+    fn with_controller(&mut self, controller: &str) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|g| g.controllers.iter().any(|c| c == controller))
+    }
+
+    /// Hands the limits of each controller to the hierarchy that has it.
+    fn limits(&mut self, resources: &Resources, manager: Manager) {
+        for (controller, section) in limits::SECTIONS {
+            let version = self.with_controller(controller).map_or(Version::V2, |g| g.version);
+            let mut violations = Vec::new();
+            let writes = section(version, resources, &mut violations);
+            match self.with_controller(controller) {
+                Some(group) => {
+                    group.require(controller, &writes);
+                    group.writes.extend(writes);
+                    self.violations.append(&mut violations);
+                }
+                None => self.missing(controller, &writes, manager),
+            }
+        }
+    }
+
+    fn missing(&mut self, controller: &str, writes: &[Write], manager: Manager) {
+        let text = match manager {
+            Manager::Disabled => "cgroups are disabled".into(),
+            Manager::Cgroupfs => format!("no mounted cgroup hierarchy has the {controller} controller"),
+        };
+        for write in writes {
+            self.violations.push(Violation { path: write.location.clone(), text: text.clone() });
+        }
+    }
+
+    /// The v1 controller where there is one, else eBPF on v2. Without privileges over devices
+    /// neither works, and neither is needed: the kernel then refuses mknod(2).
+    fn devices(&mut self, resources: &Resources, rootless: bool) {
+        let policy = match Policy::new(&resources.devices) {
+            Ok(policy) => policy,
+            Err(violations) => return self.violations.extend(violations),
+        };
+        if rootless {
+            return;
+        }
+        if let Some(group) = self.with_controller("devices") {
+            match policy.v1_writes() {
+                Ok(writes) => group.writes.extend(writes),
+                Err(violation) => self.violations.push(violation),
+            }
+        } else if let Some(group) = self.groups.iter_mut().find(|g| g.version == Version::V2) {
+            group.devices = if policy.allows_everything() {
+                DeviceAccess::Everything
+            } else {
+                DeviceAccess::Program { rules: policy.describe(), code: policy.program() }
+            };
+        } else if !policy.allows_everything() {
+            let text = "no cgroup hierarchy is mounted that could restrict devices".into();
+            self.violations.push(Violation { path: "linux.resources.devices".into(), text });
+        }
+    }
+
+    /// `linux.resources.unified`: files of v2, as they are, after all that we derive.
+    fn unified(&mut self, resources: &Resources) {
+        let Some(unified) = &resources.unified else { return };
+        for (file, value) in unified {
+            let path = format!("linux.resources.unified[{file:?}]");
+            let controller = file.split('.').next().unwrap_or_default();
+            let text = if file.contains(['/', '\0']) || !file.contains('.') {
+                "not the name of a cgroup file".into()
+            } else {
+                match self.groups.iter_mut().find(|g| g.version == Version::V2) {
+                    None => "needs cgroup v2, which is not mounted".into(),
+                    Some(group) if controller == "cgroup" || group.has(controller) => {
+                        let writes = [Write::new(file, value, path)];
+                        group.require(controller, &writes);
+                        group.writes.extend(writes);
+                        continue;
+                    }
+                    Some(_) => format!("cgroup v2 does not have the {controller} controller here"),
+                }
+            };
+            self.violations.push(Violation { path, text });
+        }
+    }
+}
+
+impl Group {
+    fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|c| c == controller)
+    }
+
+    fn require(&mut self, controller: &str, writes: &[Write]) {
+        let enabled = self.enable.iter().any(|c| c == controller);
+        if self.version == Version::V2 && controller != "cgroup" && !writes.is_empty() && !enabled {
+            self.enable.push(controller.into());
+        }
+    }
+}
+
+/// Where the group is inside its hierarchy. As runc does: an absolute `cgroupsPath` from the root;
+/// a relative one below the caller's group on v1, and beside it on v2, where a group with processes
+/// cannot pass controllers on.
+fn group_path(hierarchy: &Hierarchy, request: &Request) -> Result<String> {
+    let beside = || hierarchy.own.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let path = match request.cgroups_path.filter(|p| !p.is_empty()) {
+        Some(path) if path.starts_with('/') => path.to_string(),
+        Some(path) if hierarchy.version == Version::V1 => format!("{}/{path}", hierarchy.own),
+        Some(path) => format!("{}/{path}", beside()),
+        None if request.rootless => format!("{}/tierce-{}", hierarchy.own, request.id),
+        None => format!("/tierce-{}", request.id),
+    };
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let wrong =
+        |text: String| Err(Error::invalid(vec![Violation { path: "linux.cgroupsPath".into(), text }]));
+    if parts.contains(&"..") {
+        return wrong(format!("{path:?} contains `..`"));
+    }
+    if parts.is_empty() {
+        return wrong(format!("{path:?} is the root of the hierarchy, which is not a container's"));
+    }
+    if path.contains(['\0', '\n']) {
+        return wrong(format!("{path:?} contains a NUL or a newline"));
+    }
+    Ok(format!("/{}", parts.join("/")))
+}
+
+#[cfg(test)]
+mod tests;

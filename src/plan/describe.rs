@@ -1,0 +1,332 @@
+//! The words for what did not work: a record of the child, rendered from the same plan.
+
+use super::mounts::{Mount, Source};
+use super::namespaces::NamespacePlan;
+use super::{Container, Plan, Sandbox, identity};
+use crate::error::{Error, errno_text};
+use crate::sys::process::Ended;
+use crate::wire::{Failure, Step};
+use std::ffi::CStr;
+use std::io;
+
+/// The error of a child's failure record.
+pub fn failure(plan: &Plan, failure: &Failure) -> Error {
+    let error = match &plan.sandbox {
+        Sandbox::New(container) => in_container(plan, container, failure),
+        Sandbox::Join(_) => None,
+    };
+    error.unwrap_or_else(|| in_process(plan, failure))
+}
+
+fn errno(e: &io::Error) -> i32 {
+    e.raw_os_error().unwrap_or(libc::EIO)
+}
+
+/// Steps that exist only for a new container.
+fn in_container(plan: &Plan, container: &Container, f: &Failure) -> Option<Error> {
+    let index = usize::from(f.index);
+    let simple = |what: &str| Some(Error::errno(what, f.errno));
+    match f.step {
+        Step::MountTarget
+        | Step::MountOpen
+        | Step::MountParameter
+        | Step::MountCreate
+        | Step::MountAttributes
+        | Step::MountAttach
+        | Step::CgroupMount => container.mounts.get(index).map(|mount| mount_failed(mount, f)),
+        Step::EnterCgroup => {
+            let group = container.cgroup.groups.iter().filter(|g| g.version == super::cgroup::Version::V1);
+            let group = group.map(|g| format!("enter the cgroup {}{}", g.mount.display(), g.path)).nth(index);
+            simple(&group.unwrap_or_else(|| "enter the cgroup".into()))
+        }
+        Step::JoinNamespace => {
+            let join = container.namespaces.child_joins.get(index)?;
+            let what = format!(
+                "linux.namespaces[{}]: join the {} namespace {}",
+                join.index,
+                join.kind.name(),
+                join.path.to_string_lossy()
+            );
+            simple(&what)
+        }
+        Step::RootOpen | Step::RootAttach => simple(&format!("root.path: {}", text(&container.root.path))),
+        Step::RootPropagation => simple("linux.rootfsPropagation"),
+        Step::ReadonlyRoot => simple("root.readonly"),
+        Step::DeviceDirectory | Step::DeviceNode => {
+            let node = container.devices.nodes.get(index);
+            let what = node.map(|n| format!("{} ({} {})", n.location, n.letter(), n.display()));
+            simple(&what.unwrap_or_else(|| "default devices (/dev)".into()))
+        }
+        Step::DeviceLink => {
+            let link = container.devices.links.get(index)?;
+            simple(&format!("default devices (link /dev/{})", text(link.name)))
+        }
+        Step::MaskPath => {
+            let path = container.masked.get(index)?;
+            simple(&format!("linux.maskedPaths[{index}] ({})", path.display()))
+        }
+        Step::ReadonlyPath => {
+            let path = container.readonly.get(index)?;
+            simple(&format!("linux.readonlyPaths[{index}] ({})", path.display()))
+        }
+        Step::Hostname => simple("hostname"),
+        Step::Domainname => simple("domainname"),
+        Step::Sysctl => {
+            let sysctl = container.sysctls.get(index)?;
+            let error = simple(&format!("linux.sysctl[{:?}]: write {:?}", sysctl.key, sysctl.value))?;
+            Some(match f.errno {
+                libc::ENOENT => error.hint("this kernel does not have that parameter"),
+                _ => error,
+            })
+        }
+        Step::NewNamespaces => {
+            let error = simple(&format!("linux.namespaces: make {}", names(&container.namespaces)))?;
+            Some(namespace_hint(error, f.errno))
+        }
+        _ => terminal_failed(plan, f),
+    }
+}
+
+fn terminal_failed(plan: &Plan, f: &Failure) -> Option<Error> {
+    plan.process.as_ref()?.terminal?;
+    match f.step {
+        Step::Terminal if f.index == 0 => Some(
+            Error::errno("process.terminal: open /dev/pts/ptmx", f.errno)
+                .hint("a terminal needs a mount of type devpts at /dev/pts"),
+        ),
+        _ => None,
+    }
+}
+
+/// Steps of every process.
+fn in_process(plan: &Plan, f: &Failure) -> Error {
+    let index = usize::from(f.index);
+    let Some(process) = &plan.process else {
+        return Error::new("process: is missing, there is nothing to start");
+    };
+    let identity = &process.identity;
+    let simple = |what: String| Error::errno(what, f.errno);
+    let cap = || identity::CAPABILITIES.get(index).copied().unwrap_or("a capability");
+    match f.step {
+        Step::FindProgram | Step::Execute => program(&program_name(plan), f.errno),
+        Step::WorkingDirectory | Step::WorkingDirectoryCreate => {
+            let error = simple(format!("process.cwd: {}", text(&process.cwd)));
+            match f.part == 0 && f.step == Step::WorkingDirectory && f.index == 1 {
+                true => error.hint("the working directory lies outside the container"),
+                false => error,
+            }
+        }
+        Step::Rlimit => match identity.rlimits.get(index) {
+            Some(limit) => {
+                let name = identity::RLIMITS[limit.resource as usize];
+                let limits = format!("soft {}, hard {}", limit.soft, limit.hard);
+                let error = simple(format!("process.rlimits[{index}] ({name}, {limits})"));
+                match f.errno {
+                    libc::EPERM => error.hint("raising a hard limit needs CAP_SYS_RESOURCE"),
+                    _ => error,
+                }
+            }
+            None => simple("process.rlimits".into()),
+        },
+        Step::Ids if f.index == 1 => simple(format!("process.user.gid: {}", identity.gid)),
+        Step::Ids => simple(format!("process.user.uid: {}", identity.uid)),
+        Step::Groups => simple(format!("process.user.additionalGids: {:?}", identity.groups)),
+        Step::BoundingSet => simple(format!("process.capabilities.bounding: drop {}", cap())),
+        Step::AmbientSet => simple(format!("process.capabilities.ambient: {}", cap())),
+        Step::Capabilities => simple("process.capabilities".into()),
+        Step::NoNewPrivileges => simple("process.noNewPrivileges".into()),
+        Step::Seccomp => {
+            let length = process.seccomp.as_ref().map_or(0, |s| s.program.len());
+            simple(format!("linux.seccomp: load the filter ({length} instructions)"))
+        }
+        Step::Terminal | Step::TerminalConsole => simple("process.terminal".into()),
+        step => simple(words(step).into()),
+    }
+}
+
+/// Steps whose name says it all.
+fn words(step: Step) -> &'static str {
+    match step {
+        Step::NewSession => "start a new session (setsid)",
+        Step::SetDumpable => "make the process not dumpable",
+        Step::JoinNamespace => "join the container's namespaces",
+        Step::Hop => "clone into the pid namespace",
+        Step::BecomeRoot => "become root of the user namespace (is id 0 mapped?)",
+        Step::NewCgroupNamespace => "make the cgroup namespace",
+        Step::Loopback => "bring the loopback interface up",
+        Step::PivotRoot => "change the root (pivot_root)",
+        Step::DetachOldRoot => "detach the old root",
+        Step::Keyring => "make a session keyring",
+        Step::Gate => "wait for the start",
+        Step::CloseFds => "close inherited file descriptors",
+        _ => "set the container up",
+    }
+}
+
+fn program_name(plan: &Plan) -> String {
+    let first = plan.process.as_ref().and_then(|p| p.args.strings().first());
+    first.map_or_else(String::new, |name| text(name))
+}
+
+/// Why the program cannot run, in the words that managers tell exit status 126 and 127 by.
+pub fn program(name: &str, errno: i32) -> Error {
+    match errno {
+        libc::ENOENT | libc::ENOTDIR if !name.contains('/') => {
+            Error::new(format!("process.args[0]: {name:?}: executable file not found in $PATH")).exit(127)
+        }
+        libc::ENOENT | libc::ENOTDIR => Error::errno(format!("process.args[0]: {name:?}"), libc::ENOENT)
+            .hint("if the file is there, its interpreter or dynamic loader is not")
+            .exit(127),
+        libc::ENOEXEC => Error::errno(format!("process.args[0]: {name:?}"), errno)
+            .hint("not a program of this machine's kind, or a script without `#!`")
+            .exit(126),
+        _ => Error::errno(format!("process.args[0]: {name:?}"), errno).exit(126),
+    }
+}
+
+fn mount_failed(mount: &Mount, f: &Failure) -> Error {
+    let error = Error::errno(format!("{} ({})", mount.location, mount.label), f.errno);
+    let fs = match &mount.source {
+        Source::Filesystem(fs) => fs,
+        Source::Bind(bind) => {
+            return match (f.step, f.errno) {
+                (Step::MountOpen, libc::ENOENT) => {
+                    error.hint(format!("{}.source: {} is missing", mount.location, text(&bind.source)))
+                }
+                (Step::MountAttach, libc::ENOTDIR | libc::EINVAL) => {
+                    error.hint("a directory mounts on a directory, a file on a file")
+                }
+                _ => target_hint(error, mount, f),
+            };
+        }
+        Source::CgroupV1(_) => return error,
+    };
+    let fstype = text(&fs.fstype);
+    match f.step {
+        Step::MountParameter => {
+            let parameter = fs.parameters.get(usize::from(f.part));
+            let told = parameter.map(|p| match &p.value {
+                Some(value) => format!("{}={}", text(&p.key), text(value)),
+                None => text(&p.key),
+            });
+            let told = told.unwrap_or_default();
+            let hint = match told.strip_prefix("size=").is_some() {
+                true => format!("{fstype} does not know `{told}`; sizes are bytes with k, m, g or %"),
+                false => format!("{fstype} does not take `{told}`"),
+            };
+            error.hint(hint)
+        }
+        Step::MountOpen if f.errno == libc::ENODEV => {
+            error.hint(format!("this kernel has no filesystem {fstype:?} (/proc/filesystems lists them)"))
+        }
+        _ => match f.note() {
+            Some(note) => error.hint(note),
+            None => target_hint(error, mount, f),
+        },
+    }
+}
+
+fn target_hint(error: Error, mount: &Mount, f: &Failure) -> Error {
+    match (f.step, f.errno) {
+        (Step::MountTarget, libc::ELOOP) => {
+            error.hint(format!("{} must not be, or lie behind, a symbolic link", mount.target.display()))
+        }
+        (Step::MountTarget, libc::EROFS) => error.hint(format!(
+            "{} does not exist and cannot be made on a read-only filesystem",
+            mount.target.display()
+        )),
+        (Step::MountCreate, libc::EPERM) => {
+            error.hint("in a user namespace some filesystems need the namespace they show to be new as well")
+        }
+        _ => error,
+    }
+}
+
+/// The clone itself was refused.
+pub fn clone_failed(namespaces: &NamespacePlan, e: &io::Error) -> Error {
+    let what = match namespaces.clone {
+        0 => "clone".to_owned(),
+        _ => format!("linux.namespaces: make {}", names(namespaces)),
+    };
+    namespace_hint(Error::errno(what, errno(e)), errno(e))
+}
+
+fn namespace_hint(error: Error, errno: i32) -> Error {
+    match errno {
+        libc::EPERM => error.hint("an ordinary user needs a new user namespace for the others"),
+        libc::ENOSPC | libc::EUSERS => error.hint("too many namespaces, see /proc/sys/user/max_*_namespaces"),
+        _ => error,
+    }
+}
+
+fn names(namespaces: &NamespacePlan) -> String {
+    let names: Vec<_> = namespaces.new.iter().map(|k| k.name()).collect();
+    format!("{} namespaces", names.join(", "))
+}
+
+/// The root filesystem is not there.
+pub fn root_missing(path: &CStr, e: &io::Error) -> Error {
+    let error = Error::errno(format!("root.path: {}", text(path)), errno(e));
+    match errno(e) {
+        libc::ENOENT => error.hint("root.path is taken from the bundle directory unless it is absolute"),
+        _ => error,
+    }
+}
+
+/// A bind source that the host cannot open.
+pub fn bind_source(container: &Container, index: usize, e: &io::Error) -> Error {
+    match container.mounts.get(index) {
+        Some(mount) => mount_failed(mount, &Failure::new(Step::MountOpen, index, e)),
+        None => Error::errno("mounts", errno(e)),
+    }
+}
+
+/// oom_score_adj was refused.
+pub fn oom_score_adj(adj: i32, e: &io::Error) -> Error {
+    let error = Error::errno(format!("process.oomScoreAdj: {adj}"), errno(e));
+    match errno(e) {
+        libc::EACCES => error.hint("lowering oom_score_adj needs CAP_SYS_RESOURCE"),
+        _ => error,
+    }
+}
+
+/// The child died without a word: explained from how it ended and what it had reached.
+pub fn died(plan: &Plan, ended: Ended, barrier: &str) -> Error {
+    match ended {
+        Ended::Killed(libc::SIGKILL) => {
+            let error = Error::new(format!("init was killed after {barrier:?} (SIGKILL)"));
+            match memory_limit(plan) {
+                Some(limit) => error.hint(format!("the memory limit of {limit} bytes may be too low")),
+                None => error,
+            }
+        }
+        Ended::Killed(libc::SIGSYS) => Error::new(format!(
+            "init was killed after {barrier:?} by the seccomp filter (SIGSYS): linux.seccomp must allow execve"
+        )),
+        Ended::Killed(signal) => Error::new(format!("init was killed after {barrier:?} by signal {signal}")),
+        Ended::Exited(status) => {
+            Error::new(format!("init ended with status {status} after {barrier:?} without a word"))
+        }
+    }
+}
+
+fn memory_limit(plan: &Plan) -> Option<String> {
+    let Sandbox::New(container) = &plan.sandbox else { return None };
+    let writes = container.cgroup.groups.iter().flat_map(|g| &g.writes);
+    writes.filter(|w| w.location == "linux.resources.memory.limit").map(|w| w.value.clone()).next()
+}
+
+/// What `start` is told by the child; the plan is gone, the program's name is in the state.
+pub fn start_failure(name: &str, f: &Failure) -> Error {
+    match f.step {
+        Step::Execute if f.index == u16::MAX => Error::new("process: is missing, there is nothing to start"),
+        Step::Execute | Step::FindProgram => program(name, f.errno),
+        Step::Seccomp => Error::errno("linux.seccomp: load the filter", f.errno),
+        Step::Capabilities | Step::AmbientSet => Error::errno("process.capabilities", f.errno),
+        step => Error::new(format!("{}: {}", words(step), errno_text(f.errno))),
+    }
+}
+
+fn text(s: &CStr) -> String {
+    s.to_string_lossy().into_owned()
+}

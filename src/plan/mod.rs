@@ -1,0 +1,309 @@
+//! Stage 2, plan: `Plan = f(Spec, Facts, Options)`, pure. No I/O, no fds, no clock.
+//!
+//! A plan is plain data in the kernel's form, so that the child, which may not allocate, has nothing
+//! left to decide; what cannot be planned (paths inside the root filesystem) is a policy that the
+//! child carries out on fds.
+
+pub mod cgroup;
+pub mod describe;
+pub mod device_rules;
+pub mod devices;
+pub mod identity;
+pub mod mounts;
+pub mod namespaces;
+pub mod path;
+pub mod print;
+pub mod process;
+pub mod seccomp;
+
+use crate::error::{Error, Result};
+use crate::spec::config::{self, Spec};
+use crate::spec::validate::sysctl;
+use namespaces::{Kind, NamespacePlan};
+use path::InRoot;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What is known of the host: filled by [`crate::host::probe`], by a literal in tests.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Effective uid of the caller.
+    pub uid: u32,
+    /// Effective gid of the caller.
+    pub gid: u32,
+    /// The caller is in a user namespace other than the first one.
+    pub in_userns: bool,
+    /// The caller's permitted capabilities, as a mask.
+    pub permitted_caps: u64,
+    /// Highest capability that the kernel knows.
+    pub last_cap: u32,
+    /// The caller's oom_score_adj, which children inherit.
+    pub oom_score_adj: i32,
+    /// Mounted cgroup hierarchies.
+    pub cgroup: cgroup::Facts,
+}
+
+/// What the command line adds to the configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Container id.
+    pub id: String,
+    /// Directory of the bundle, absolute.
+    pub bundle: PathBuf,
+    /// `--no-pivot`
+    pub no_pivot: bool,
+    /// `--no-new-keyring` was not given.
+    pub new_keyring: bool,
+    /// `--preserve-fds`
+    pub preserve_fds: u32,
+    /// `--cgroup-manager`
+    pub cgroup_manager: cgroup::Manager,
+    /// Without privileges over the machine's cgroups (`--rootless`).
+    pub rootless: bool,
+}
+
+/// Everything that will be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// Container id.
+    pub id: String,
+    /// Where the process runs.
+    pub sandbox: Sandbox,
+    /// What it becomes; none for a container that is never to be started.
+    pub process: Option<process::Process>,
+    /// What the configuration asked for and does not get.
+    pub warnings: Vec<String>,
+}
+
+/// Where a process runs.
+#[derive(Debug)]
+pub enum Sandbox {
+    /// In a container to be made.
+    New(Box<Container>),
+    /// In one that is there (`exec`).
+    Join(Target),
+}
+
+/// A container that is there.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `CLONE_NEW*` of the namespaces that its init has of its own, without the pid namespace.
+    pub namespaces: u64,
+    /// It has its own pid namespace.
+    pub pid_namespace: bool,
+    /// It has its own user namespace.
+    pub user_namespace: bool,
+    /// It was made with `--no-pivot`: its root is not the root of its mount namespace.
+    pub no_pivot: bool,
+}
+
+/// A container to be made.
+#[derive(Debug)]
+pub struct Container {
+    /// Namespaces.
+    pub namespaces: NamespacePlan,
+    /// cgroups and limits.
+    pub cgroup: cgroup::CgroupPlan,
+    /// The root filesystem.
+    pub root: Root,
+    /// In order.
+    pub mounts: Vec<mounts::Mount>,
+    /// Bind sources are opened by the host stage, because the user namespace's root may not reach
+    /// them.
+    pub host_opens_binds: bool,
+    /// Where the terminal is bound, `/dev/console`.
+    pub console: Option<InRoot>,
+    /// Nodes and links of /dev.
+    pub devices: devices::DevicePlan,
+    /// Kernel parameters: path below /proc/sys, value, key as configured.
+    pub sysctls: Vec<Sysctl>,
+    /// linux.maskedPaths
+    pub masked: Vec<InRoot>,
+    /// linux.readonlyPaths
+    pub readonly: Vec<InRoot>,
+    /// UTS node name.
+    pub hostname: Option<CString>,
+    /// UTS domain name.
+    pub domainname: Option<CString>,
+}
+
+/// The root filesystem.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// Absolute host path.
+    pub path: CString,
+    /// root.readonly
+    pub readonly: bool,
+    /// Propagation of the old root with all below, before anything is mounted.
+    pub propagation: u64,
+    /// Propagation of the container's root in the end, if it is to be another one.
+    pub final_propagation: u64,
+    /// With shared propagation: the root filesystem's path and all above it, nearest first; the first
+    /// that is a mount point must not be shared (pivot_root(2)).
+    pub unshare_above: Vec<CString>,
+    /// Move and chroot in place of pivot_root(2), for a root on the initial ramfs.
+    pub no_pivot: bool,
+}
+
+/// One kernel parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sysctl {
+    /// `sys/net/ipv4/ip_forward`, below /proc.
+    pub path: CString,
+    /// What is written.
+    pub value: String,
+    /// As configured.
+    pub key: String,
+}
+
+/// Plans a new container.
+///
+/// # Errors
+/// What the configuration asks for and the host, the caller or this release cannot give.
+pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> {
+    let none = config::Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&none);
+    let mut warnings = Vec::new();
+    let namespaces = namespaces::plan(linux, facts)?;
+    let cgroup = cgroup::plan(
+        &facts.cgroup,
+        &cgroup::Request {
+            cgroups_path: linux.cgroups_path.as_deref().filter(|p| !p.is_empty()),
+            id: &options.id,
+            resources: linux.resources.as_ref(),
+            manager: options.cgroup_manager,
+            rootless: options.rootless,
+        },
+    )?;
+    let around = mounts::Around {
+        bundle: &options.bundle,
+        namespaces: &namespaces,
+        cgroup: &cgroup,
+        facts: &facts.cgroup,
+    };
+    let mounts = mounts::plan(&spec.mounts, &around)?;
+    let devices = devices::plan(spec, &namespaces, facts)?;
+    let process = match &spec.process {
+        None => None,
+        Some(process) => {
+            let identity = identity::plan(process, linux, namespaces.user(), facts, &mut warnings)?;
+            let around = process::Around {
+                id: &options.id,
+                identity,
+                seccomp: linux.seccomp.as_ref(),
+                facts,
+                new_keyring: options.new_keyring,
+                preserve_fds: options.preserve_fds,
+            };
+            Some(process::plan(process, around)?)
+        }
+    };
+    let text = |name: &str, value: &Option<String>| {
+        value.as_deref().filter(|v| !v.is_empty()).map(|v| c_string(name, v)).transpose()
+    };
+    let container = Container {
+        host_opens_binds: facts.uid == 0 && namespaces.has(Kind::User),
+        root: root(spec, linux, options)?,
+        mounts,
+        console: devices.links.first().and_then(|_| InRoot::new("/dev/console")),
+        devices,
+        sysctls: sysctls(linux)?,
+        masked: in_root("maskedPaths", &linux.masked_paths)?,
+        readonly: in_root("readonlyPaths", &linux.readonly_paths)?,
+        hostname: text("hostname", &spec.hostname)?,
+        domainname: text("domainname", &spec.domainname)?,
+        namespaces,
+        cgroup,
+    };
+    Ok(Plan { id: options.id.clone(), sandbox: Sandbox::New(Box::new(container)), process, warnings })
+}
+
+/// Plans a process for a container that is there.
+///
+/// # Errors
+/// As [`container`], for what concerns the process.
+pub fn exec(
+    process: &config::Process,
+    spec: &Spec,
+    target: Target,
+    facts: &Facts,
+    options: &Options,
+) -> Result<Plan> {
+    let none = config::Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&none);
+    let mut warnings = Vec::new();
+    let user = match target.user_namespace {
+        true => namespaces::UserNamespace::Joined,
+        false => namespaces::UserNamespace::Caller,
+    };
+    let around = process::Around {
+        id: &options.id,
+        identity: identity::plan(process, linux, user, facts, &mut warnings)?,
+        seccomp: linux.seccomp.as_ref(),
+        facts,
+        new_keyring: options.new_keyring,
+        preserve_fds: options.preserve_fds,
+    };
+    let process = Some(process::plan(process, around)?);
+    Ok(Plan { id: options.id.clone(), sandbox: Sandbox::Join(target), process, warnings })
+}
+
+fn root(spec: &Spec, linux: &config::Linux, options: &Options) -> Result<Root> {
+    let root = spec.root.as_ref().ok_or_else(|| Error::new("root: is missing"))?;
+    let (propagation, final_propagation) = match linux.rootfs_propagation.as_deref().unwrap_or("") {
+        "" | "rslave" => (libc::MS_SLAVE | libc::MS_REC, 0),
+        "slave" => (libc::MS_SLAVE | libc::MS_REC, libc::MS_SLAVE),
+        "private" => (libc::MS_PRIVATE | libc::MS_REC, libc::MS_PRIVATE),
+        "rprivate" => (libc::MS_PRIVATE | libc::MS_REC, 0),
+        "shared" => (libc::MS_SHARED, libc::MS_SHARED),
+        "rshared" => (libc::MS_SHARED | libc::MS_REC, libc::MS_SHARED | libc::MS_REC),
+        "unbindable" => (libc::MS_PRIVATE | libc::MS_REC, libc::MS_UNBINDABLE),
+        "runbindable" => (libc::MS_PRIVATE | libc::MS_REC, libc::MS_UNBINDABLE | libc::MS_REC),
+        other => {
+            return Err(Error::new(format!(
+                "linux.rootfsPropagation: {other:?} is not (r)shared, (r)slave, (r)private or (r)unbindable"
+            )));
+        }
+    };
+    let path = options.bundle.join(&root.path);
+    let shared = final_propagation & libc::MS_SHARED != 0;
+    let above =
+        if shared { path.ancestors().map(|p| c_path("root.path", p)).collect() } else { Ok(Vec::new()) };
+    Ok(Root {
+        path: c_path("root.path", &path)?,
+        unshare_above: above?,
+        readonly: root.readonly,
+        propagation,
+        final_propagation,
+        no_pivot: options.no_pivot,
+    })
+}
+
+fn sysctls(linux: &config::Linux) -> Result<Vec<Sysctl>> {
+    let of = |(key, value): (&String, &String)| {
+        let path = sysctl::file(key).map_err(|why| Error::new(format!("linux.sysctl[{key:?}]: {why}")))?;
+        Ok(Sysctl {
+            path: c_string("linux.sysctl", &format!("sys/{path}"))?,
+            value: value.clone(),
+            key: key.clone(),
+        })
+    };
+    linux.sysctl.iter().map(of).collect()
+}
+
+fn in_root(name: &str, paths: &[String]) -> Result<Vec<InRoot>> {
+    let of = |(i, path): (usize, &String)| {
+        InRoot::new(path).ok_or_else(|| Error::new(format!("linux.{name}[{i}]: holds a NUL byte")))
+    };
+    paths.iter().enumerate().map(of).collect()
+}
+
+fn c_string(location: &str, text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::new(format!("{location}: {text:?} holds a NUL byte")))
+}
+
+fn c_path(location: &str, path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new(format!("{location}: {} holds a NUL byte", path.display())))
+}

@@ -1,0 +1,278 @@
+//! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
+
+use super::cgroup::DeviceAccess;
+use super::mounts::{Mount, Source};
+use super::namespaces::{Join, Kind};
+use super::process::Process;
+use super::{Container, Plan, Sandbox, identity};
+use crate::sys::mount::MountAttr;
+use serde::Serialize;
+use std::ffi::CStr;
+use std::fmt::Write as _;
+
+/// One thing that will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// `host` or `container`: which of the two processes does it.
+    pub by: &'static str,
+    /// What, in the words of the man pages.
+    pub action: &'static str,
+    /// To what.
+    pub object: String,
+    /// Where in config.json that comes from, if it comes from there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub location: String,
+}
+
+struct Lines {
+    by: &'static str,
+    lines: Vec<Line>,
+}
+
+impl Lines {
+    fn add(&mut self, action: &'static str, object: impl Into<String>, location: impl Into<String>) {
+        self.lines.push(Line { by: self.by, action, object: object.into(), location: location.into() });
+    }
+}
+
+/// Everything that would be done, in order.
+pub fn lines(plan: &Plan) -> Vec<Line> {
+    let mut out = Lines { by: "host", lines: Vec::new() };
+    if let Sandbox::New(container) = &plan.sandbox {
+        host(&mut out, container);
+        host_after_clone(&mut out, container, plan.process.as_ref());
+        out.by = "container";
+        namespaces(&mut out, container);
+        root(&mut out, container, plan.process.as_ref());
+    }
+    if let Some(process) = &plan.process {
+        program(&mut out, process);
+    }
+    out.lines
+}
+
+/// The lines as a table for people.
+pub fn text(lines: &[Line]) -> String {
+    let width = |of: fn(&Line) -> usize| lines.iter().map(of).max().unwrap_or(0);
+    let (by, action) = (width(|l| l.by.len()), width(|l| l.action.len()));
+    lines.iter().fold(String::new(), |mut text, line| {
+        let location =
+            if line.location.is_empty() { String::new() } else { format!("  # {}", line.location) };
+        let Line { by: who, action: what, object, .. } = line;
+        let _ = writeln!(text, "{}", format!("{who:by$}  {what:action$}  {object}{location}").trim_end());
+        text
+    })
+}
+
+fn host(out: &mut Lines, c: &Container) {
+    for group in &c.cgroup.groups {
+        out.add("make cgroup", format!("{}{}", group.mount.display(), group.path), "linux.cgroupsPath");
+        for write in &group.writes {
+            out.add("write", format!("{:?} to {}", write.value, write.file), &write.location);
+        }
+        if let DeviceAccess::Program { rules, .. } = &group.devices {
+            let object = format!("an eBPF program for devices: {}", rules.join(", "));
+            out.add("attach", object, "linux.resources.devices");
+        }
+    }
+    for join in &c.namespaces.host_joins {
+        add_join(out, "be born in", join);
+    }
+    let at_clone: Vec<_> =
+        Kind::ALL.iter().filter(|k| c.namespaces.clone & k.flag() != 0).map(|k| k.name()).collect();
+    let object = match at_clone.is_empty() {
+        true => "no new namespace".to_owned(),
+        false => format!("new namespaces: {}", at_clone.join(", ")),
+    };
+    out.add("clone", object, "linux.namespaces");
+}
+
+fn host_after_clone(out: &mut Lines, c: &Container, process: Option<&Process>) {
+    if let Some(adj) = process.and_then(|p| p.oom_score_adj) {
+        out.add("write", format!("\"{adj}\" to oom_score_adj"), "process.oomScoreAdj");
+    }
+    if let Some(maps) = &c.namespaces.maps {
+        let one_line = |map: &str| map.trim_end().replace('\n', ", ");
+        out.add("write", format!("{:?} to uid_map", one_line(&maps.uid_map)), "linux.uidMappings");
+        if maps.deny_setgroups {
+            out.add("write", "\"deny\" to setgroups", "linux.gidMappings");
+        }
+        out.add("write", format!("{:?} to gid_map", one_line(&maps.gid_map)), "linux.gidMappings");
+    }
+}
+
+fn add_join(out: &mut Lines, action: &'static str, join: &Join) {
+    let object = format!("the {} namespace {}", join.kind.name(), lossy(&join.path));
+    out.add(action, object, format!("linux.namespaces[{}]", join.index));
+}
+
+fn namespaces(out: &mut Lines, c: &Container) {
+    for group in c.cgroup.groups.iter().filter(|g| g.version == super::cgroup::Version::V1) {
+        out.add("enter", format!("{}{}/tasks", group.mount.display(), group.path), "");
+    }
+    for join in &c.namespaces.child_joins {
+        add_join(out, "setns", join);
+    }
+    if c.namespaces.become_root {
+        out.add("setuid", "0 of the user namespace", "");
+    }
+    for kind in Kind::ALL.iter().filter(|k| c.namespaces.unshare & k.flag() != 0) {
+        out.add("unshare", kind.name(), "linux.namespaces");
+    }
+    if c.namespaces.new_cgroup {
+        out.add("unshare", "cgroup", "linux.namespaces");
+    }
+    if c.namespaces.is_new(Kind::Network) {
+        out.add("bring up", "lo", "");
+    }
+    if let Some(name) = &c.hostname {
+        out.add("sethostname", lossy(name), "hostname");
+    }
+    if let Some(name) = &c.domainname {
+        out.add("setdomainname", lossy(name), "domainname");
+    }
+    for sysctl in &c.sysctls {
+        let object = format!("{:?} to /proc/{}", sysctl.value, lossy(&sysctl.path));
+        out.add("write", object, format!("linux.sysctl[{:?}]", sysctl.key));
+    }
+}
+
+fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
+    out.add("set propagation", format!("/ {}", propagation(c.root.propagation)), "linux.rootfsPropagation");
+    out.add("mount", format!("root filesystem {}", lossy(&c.root.path)), "root.path");
+    for mount in &c.mounts {
+        let attributes = attributes(mount);
+        let separator = if attributes.is_empty() { "" } else { " " };
+        out.add("mount", format!("{}{separator}{attributes}", mount.label), &mount.location);
+        if let Source::CgroupV1(hierarchies) = &mount.source {
+            for h in hierarchies {
+                out.add("mount", format!("cgroup on {}/{}", mount.target.display(), lossy(&h.name)), "");
+            }
+        }
+    }
+    let make = if c.devices.by_bind { "bind node" } else { "mknod" };
+    for node in &c.devices.nodes {
+        let object = format!(
+            "{} {} {}:{} {:o}",
+            node.display(),
+            node.letter(),
+            node.major,
+            node.minor,
+            node.mode & 0o7777
+        );
+        out.add(make, object, &node.location);
+    }
+    for link in c.devices.links {
+        out.add("symlink", format!("/dev/{} -> {}", lossy(link.name), lossy(link.target)), "");
+    }
+    if process.is_some_and(|p| p.terminal.is_some()) {
+        out.add("open", "a pseudo-terminal as stdin, stdout, stderr and /dev/console", "process.terminal");
+    }
+    for (i, path) in c.readonly.iter().enumerate() {
+        out.add("make read-only", path.display(), format!("linux.readonlyPaths[{i}]"));
+    }
+    for (i, path) in c.masked.iter().enumerate() {
+        out.add("mask", path.display(), format!("linux.maskedPaths[{i}]"));
+    }
+    if c.root.readonly {
+        out.add("make read-only", "/", "root.readonly");
+    }
+    let change = if c.root.no_pivot { "chroot" } else { "pivot_root" };
+    out.add(change, "the root filesystem, and detach the host's", "");
+    if c.root.final_propagation != 0 {
+        let object = format!("/ {}", propagation(c.root.final_propagation));
+        out.add("set propagation", object, "linux.rootfsPropagation");
+    }
+}
+
+fn program(out: &mut Lines, p: &Process) {
+    out.by = "container";
+    if let Some(name) = &p.keyring {
+        out.add("join", format!("a new session keyring {}", lossy(name)), "");
+    }
+    for (i, limit) in p.identity.rlimits.iter().enumerate() {
+        let name = identity::RLIMITS[limit.resource as usize];
+        let object = format!("{name} soft {} hard {}", limit.soft, limit.hard);
+        out.add("setrlimit", object, format!("process.rlimits[{i}]"));
+    }
+    if !p.identity.bounding_drop.is_empty() {
+        let object = format!("{} capabilities from the bounding set", p.identity.bounding_drop.len());
+        out.add("drop", object, "process.capabilities.bounding");
+    }
+    if let Some(groups) = &p.identity.groups {
+        out.add("setgroups", format!("{groups:?}"), "process.user.additionalGids");
+    }
+    out.add("setgid", p.identity.gid.to_string(), "process.user.gid");
+    out.add("setuid", p.identity.uid.to_string(), "process.user.uid");
+    out.add("chdir", lossy(&p.cwd), "process.cwd");
+    out.add("umask", format!("{:04o}", p.identity.umask), "process.user.umask");
+    if p.identity.no_new_privs {
+        out.add("set", "no_new_privs", "process.noNewPrivileges");
+    }
+    out.add("wait", "for the start", "");
+    if let Some(filter) = &p.seccomp {
+        out.add("seccomp", format!("a filter of {} instructions", filter.program.len()), "linux.seccomp");
+    }
+    let caps = &p.identity.caps;
+    for (set, mask) in
+        [("permitted", caps.permitted), ("effective", caps.effective), ("inheritable", caps.inheritable)]
+    {
+        out.add("capset", format!("{set} {}", cap_names(mask)), format!("process.capabilities.{set}"));
+    }
+    let ambient = p.identity.ambient.iter().map(|c| 1u64 << c).sum();
+    out.add("capset", format!("ambient {}", cap_names(ambient)), "process.capabilities.ambient");
+    let args: Vec<_> = p.args.strings().iter().map(|a| format!("{:?}", a.to_string_lossy())).collect();
+    out.add("execve", args.join(" "), "process.args");
+}
+
+fn cap_names(mask: u64) -> String {
+    let names: Vec<_> = identity::bits(mask)
+        .map(|c| identity::CAPABILITIES.get(c as usize).copied().unwrap_or("?"))
+        .collect();
+    if names.is_empty() { "none".into() } else { names.join(",") }
+}
+
+fn attributes(mount: &Mount) -> String {
+    let mut words = Vec::new();
+    let mut of = |attr: &MountAttr, prefix: &str| {
+        for (bit, name) in [
+            (libc::MOUNT_ATTR_RDONLY, "ro"),
+            (libc::MOUNT_ATTR_NOSUID, "nosuid"),
+            (libc::MOUNT_ATTR_NODEV, "nodev"),
+            (libc::MOUNT_ATTR_NOEXEC, "noexec"),
+            (libc::MOUNT_ATTR_NOATIME, "noatime"),
+            (libc::MOUNT_ATTR_STRICTATIME, "strictatime"),
+            (libc::MOUNT_ATTR_NODIRATIME, "nodiratime"),
+            (0x0020_0000, "nosymfollow"),
+        ] {
+            if attr.set & bit != 0 {
+                words.push(format!("{prefix}{name}"));
+            }
+        }
+    };
+    of(&mount.attr, "");
+    of(&mount.recursive_attr, "r");
+    for (flags, recursive) in [(mount.propagation, 0), (mount.recursive_propagation, libc::MS_REC)] {
+        if flags != 0 {
+            words.push(propagation(flags | recursive));
+        }
+    }
+    if words.is_empty() { String::new() } else { format!("[{}]", words.join(" ")) }
+}
+
+fn propagation(flags: u64) -> String {
+    let name = [
+        (libc::MS_SHARED, "shared"),
+        (libc::MS_SLAVE, "slave"),
+        (libc::MS_PRIVATE, "private"),
+        (libc::MS_UNBINDABLE, "unbindable"),
+    ]
+    .into_iter()
+    .find(|(bit, _)| flags & bit != 0)
+    .map_or("unchanged", |(_, name)| name);
+    format!("{}{name}", if flags & libc::MS_REC != 0 { "r" } else { "" })
+}
+
+fn lossy(s: &CStr) -> String {
+    s.to_string_lossy().into_owned()
+}

@@ -1,0 +1,123 @@
+//! The program: argv, environment, where it is looked for.
+
+use super::identity::Identity;
+use super::path::InRoot;
+use super::{Facts, seccomp};
+use crate::error::Result;
+use crate::spec::config;
+use crate::sys::exec::CStringArray;
+use crate::sys::terminal::Size;
+use std::ffi::CString;
+
+/// The process to become.
+#[derive(Debug)]
+pub struct Process {
+    /// argv
+    pub args: CStringArray,
+    /// envp
+    pub env: CStringArray,
+    /// Where the program may be: itself if argv[0] has a slash, else once for each directory of the
+    /// container's `$PATH`.
+    pub candidates: Vec<CString>,
+    /// Working directory.
+    pub cwd: CString,
+    /// The same inside the root, to be made if it is missing.
+    pub cwd_in_root: InRoot,
+    /// Ids, capabilities, limits.
+    pub identity: Identity,
+    /// Give it a terminal, of this size if one is told.
+    pub terminal: Option<Terminal>,
+    /// System call filter.
+    pub seccomp: Option<seccomp::Filter>,
+    /// To be written to /proc/PID/oom_score_adj; `None` where it has that value already.
+    pub oom_score_adj: Option<i32>,
+    /// Name of a new session keyring.
+    pub keyring: Option<CString>,
+    /// How many fds from 3 on the program inherits.
+    pub preserve_fds: u32,
+}
+
+/// A pseudo-terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terminal {
+    /// process.consoleSize
+    pub size: Option<Size>,
+}
+
+/// What the process depends on beside its own section.
+pub struct Around<'a> {
+    /// Container id.
+    pub id: &'a str,
+    /// Its identity.
+    pub identity: Identity,
+    /// linux.seccomp
+    pub seccomp: Option<&'a config::Seccomp>,
+    /// Host probes.
+    pub facts: &'a Facts,
+    /// `--no-new-keyring` was not given.
+    pub new_keyring: bool,
+    /// `--preserve-fds`
+    pub preserve_fds: u32,
+}
+
+/// Where execvp(3) looks without `$PATH` (confstr(3), `_CS_PATH`), with the sbin directories.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Plans the process.
+///
+/// # Errors
+/// NUL bytes, a seccomp profile that makes no sense.
+pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
+    let args = process.args.as_deref().unwrap_or_default();
+    let strings = |name: &str, list: &[String]| -> Result<Vec<CString>> {
+        list.iter().enumerate().map(|(i, s)| super::c_string(&format!("process.{name}[{i}]"), s)).collect()
+    };
+    let cwd_in_root =
+        InRoot::new(&process.cwd).ok_or_else(|| crate::error::Error::new("process.cwd: holds a NUL byte"))?;
+    let keyring = around.new_keyring.then(|| super::c_string("id", &format!("_ses.{}", around.id)));
+    Ok(Process {
+        candidates: candidates(args.first().map_or("", |a| a), &process.env)?,
+        args: CStringArray::new(strings("args", args)?),
+        env: CStringArray::new(strings("env", &process.env)?),
+        cwd: super::c_string("process.cwd", &process.cwd)?,
+        cwd_in_root,
+        identity: around.identity,
+        terminal: process.terminal.then(|| Terminal {
+            size: process
+                .console_size
+                .filter(|s| s.width > 0 || s.height > 0)
+                .map(|s| Size { rows: s.height, columns: s.width }),
+        }),
+        seccomp: around.seccomp.map(seccomp::compile).transpose()?,
+        oom_score_adj: process.oom_score_adj.filter(|adj| *adj != around.facts.oom_score_adj),
+        keyring: keyring.transpose()?,
+        preserve_fds: around.preserve_fds,
+    })
+}
+
+fn candidates(program: &str, env: &[String]) -> Result<Vec<CString>> {
+    if program.contains('/') {
+        return Ok(vec![super::c_string("process.args[0]", program)?]);
+    }
+    let path = env.iter().rev().find_map(|e| e.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let full = |directory: &str| match directory {
+        // An empty element is the working directory (environ(7)).
+        "" => format!("./{program}"),
+        directory => format!("{directory}/{program}"),
+    };
+    path.split(':').map(|d| super::c_string("process.env PATH", &full(d))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_looked_for_in_the_path_of_the_container() {
+        let env = ["PATH=/a::/b".to_owned()];
+        let found = candidates("x", &env).unwrap();
+        assert_eq!(found, [c"/a/x".to_owned(), c"./x".to_owned(), c"/b/x".to_owned()]);
+        assert_eq!(candidates("./x", &env).unwrap(), [c"./x".to_owned()]);
+        assert!(candidates("sh", &[]).unwrap().contains(&c"/bin/sh".to_owned()));
+    }
+}

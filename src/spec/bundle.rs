@@ -1,0 +1,102 @@
+//! Reading a bundle: its `config.json`, or another file in its place, and the `process.json` of
+//! `exec`.
+
+mod parse;
+
+use crate::error::{Context, Error, Result};
+use crate::spec::config::{Process, Spec};
+use crate::spec::validate;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Larger files are refused: no container needs them, and they must not eat the host's memory.
+const LARGEST: u64 = 16 << 20;
+
+/// A bundle and its configuration, which is parsed but not yet validated.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The bundle directory: absolute and without symbolic links.
+    pub dir: PathBuf,
+    /// Its configuration.
+    pub spec: Spec,
+}
+
+/// Where the configuration of a bundle is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// `config.json` in the bundle directory (bundle.md of the runtime-spec).
+    Bundle,
+    /// This file; a relative path is taken from the current directory.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// Reads and parses the configuration of the bundle in the directory `bundle`.
+///
+/// # Errors
+/// The kernel's, with the path; a JSON syntax error with its line and column; or all values of a
+/// wrong type together with all that [`validate`] says about the others, as
+/// [`crate::error::Cause::Invalid`].
+pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
+    let dir = directory(bundle)?;
+    let (name, text) = match source {
+        ConfigSource::Bundle => {
+            let path = dir.join("config.json");
+            ("config.json".to_owned(), read_file(&path).map_err(|error| hint_at_spec(error, bundle))?)
+        }
+        ConfigSource::File(path) => (path.display().to_string(), read_file(path)?),
+        ConfigSource::Stdin => {
+            let name = "standard input".to_owned();
+            let text = read(io::stdin().lock(), &name)?;
+            (name, text)
+        }
+    };
+    let spec = parse::document(&text, validate::report_on).context(|| name)?;
+    Ok(Bundle { dir, spec })
+}
+
+/// Reads and parses a process.json, as `exec --process` takes it.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_process(path: &Path) -> Result<Process> {
+    let text = read_file(path)?;
+    parse::document(&text, validate::report_on_process).context(|| path.display().to_string())
+}
+
+fn directory(bundle: &Path) -> Result<PathBuf> {
+    let what = || format!("bundle {}", bundle.display());
+    let dir = bundle.canonicalize().context(what)?;
+    match dir.metadata().context(what)?.is_dir() {
+        true => Ok(dir),
+        false => Err(Error::errno(what(), libc::ENOTDIR)),
+    }
+}
+
+fn hint_at_spec(error: Error, bundle: &Path) -> Error {
+    match error.as_errno() {
+        Some(libc::ENOENT) => error.hint(format!("`tierce spec -b {}` writes one", bundle.display())),
+        _ => error,
+    }
+}
+
+fn read_file(path: &Path) -> Result<String> {
+    let name = path.display().to_string();
+    let file = File::open(path).context(|| name.as_str())?;
+    read(file, &name)
+}
+
+fn read(from: impl Read, name: &str) -> Result<String> {
+    // Room for most configurations, so that one read(2) gets them.
+    let mut bytes = Vec::with_capacity(32 << 10);
+    from.take(LARGEST + 1).read_to_end(&mut bytes).context(|| name)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::new("is larger than 16 MiB").context(name));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::new(format!("is not UTF-8 (at byte {at})")).context(name)
+    })
+}

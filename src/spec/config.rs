@@ -1,0 +1,488 @@
+//! The types of `config.json` (runtime-spec 1.3.0, config.md and config-linux.md).
+//!
+//! They are ours and not those of the `oci-spec` crate because a runtime must read more than the
+//! letter of the schema: an unknown capability is a warning, not a parse error, and all mistakes
+//! are to be reported at once. So a field may be absent and every enum is a string here;
+//! [`crate::spec::validate`] says what is missing or wrong, with its JSON path. Only the numbers of
+//! rlimits, id mappings and seccomp conditions and the `allow` of a device rule must be there: a
+//! default would be a guess.
+
+pub(crate) mod read;
+
+use read::{map, map_or_default, null_default, object, object_or_default, objects, optional_objects};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The whole of `config.json`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Spec {
+    /// SemVer of the specification that the bundle was written for.
+    #[serde(deserialize_with = "null_default")]
+    pub oci_version: String,
+    /// The container's first process; absent for containers that are never started.
+    #[serde(deserialize_with = "object")]
+    pub process: Option<Process>,
+    /// The root filesystem.
+    #[serde(deserialize_with = "object")]
+    pub root: Option<Root>,
+    /// UTS node name.
+    pub hostname: Option<String>,
+    /// UTS domain name.
+    pub domainname: Option<String>,
+    /// Mounts, in order.
+    #[serde(deserialize_with = "objects")]
+    pub mounts: Vec<Mount>,
+    /// Lifecycle hooks.
+    #[serde(deserialize_with = "object")]
+    pub hooks: Option<Hooks>,
+    /// Arbitrary metadata, handed on in the state.
+    #[serde(deserialize_with = "map")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// The Linux section.
+    #[serde(deserialize_with = "object")]
+    pub linux: Option<Linux>,
+    /// Sections of other platforms; their presence changes nothing on Linux.
+    pub vm: Option<Value>,
+}
+
+/// `process`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Process {
+    /// Give the process a pseudo-terminal.
+    #[serde(deserialize_with = "null_default")]
+    pub terminal: bool,
+    /// Initial size of the terminal.
+    #[serde(deserialize_with = "object")]
+    pub console_size: Option<ConsoleSize>,
+    /// Ids the process runs with.
+    #[serde(deserialize_with = "object_or_default")]
+    pub user: User,
+    /// argv.
+    pub args: Option<Vec<String>>,
+    /// Windows only; its presence is ignored on Linux.
+    pub command_line: Option<String>,
+    /// `NAME=value` strings.
+    #[serde(deserialize_with = "null_default")]
+    pub env: Vec<String>,
+    /// Absolute working directory inside the container.
+    #[serde(deserialize_with = "null_default")]
+    pub cwd: String,
+    /// The five capability sets.
+    #[serde(deserialize_with = "object")]
+    pub capabilities: Option<Capabilities>,
+    /// Resource limits.
+    #[serde(deserialize_with = "objects")]
+    pub rlimits: Vec<Rlimit>,
+    /// Set the no_new_privs bit (prctl(2), PR_SET_NO_NEW_PRIVS).
+    #[serde(deserialize_with = "null_default")]
+    pub no_new_privileges: bool,
+    /// AppArmor profile name.
+    pub apparmor_profile: Option<String>,
+    /// `/proc/PID/oom_score_adj`.
+    pub oom_score_adj: Option<i32>,
+    /// sched_setattr(2).
+    pub scheduler: Option<Value>,
+    /// SELinux label.
+    pub selinux_label: Option<String>,
+    /// ioprio_set(2).
+    #[serde(rename = "ioPriority")]
+    pub io_priority: Option<Value>,
+    /// CPU affinity of processes started by `exec`.
+    #[serde(rename = "execCPUAffinity")]
+    pub exec_cpu_affinity: Option<Value>,
+}
+
+/// `process.consoleSize`, in characters.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct ConsoleSize {
+    /// Rows.
+    pub height: u16,
+    /// Columns.
+    pub width: u16,
+}
+
+/// `process.user`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct User {
+    /// User id in the container's user namespace.
+    pub uid: u32,
+    /// Group id in the container's user namespace.
+    pub gid: u32,
+    /// File mode creation mask.
+    pub umask: Option<u32>,
+    /// Supplementary groups.
+    #[serde(deserialize_with = "null_default")]
+    pub additional_gids: Vec<u32>,
+    /// Windows only.
+    pub username: Option<String>,
+}
+
+/// `process.capabilities`: names with the `CAP_` prefix.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Capabilities {
+    /// Bounding set.
+    #[serde(deserialize_with = "null_default")]
+    pub bounding: Vec<String>,
+    /// Effective set.
+    #[serde(deserialize_with = "null_default")]
+    pub effective: Vec<String>,
+    /// Inheritable set.
+    #[serde(deserialize_with = "null_default")]
+    pub inheritable: Vec<String>,
+    /// Permitted set.
+    #[serde(deserialize_with = "null_default")]
+    pub permitted: Vec<String>,
+    /// Ambient set.
+    #[serde(deserialize_with = "null_default")]
+    pub ambient: Vec<String>,
+}
+
+/// One entry of `process.rlimits`.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct Rlimit {
+    /// `RLIMIT_…`
+    #[serde(rename = "type", default, deserialize_with = "null_default")]
+    pub typ: String,
+    /// Soft limit.
+    pub soft: u64,
+    /// Hard limit.
+    pub hard: u64,
+}
+
+/// `root`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Root {
+    /// Absolute, or relative to the bundle.
+    #[serde(deserialize_with = "null_default")]
+    pub path: String,
+    /// Mount the root filesystem read-only.
+    #[serde(deserialize_with = "null_default")]
+    pub readonly: bool,
+}
+
+/// One entry of `mounts`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Mount {
+    /// Where, inside the container.
+    #[serde(deserialize_with = "null_default")]
+    pub destination: String,
+    /// What; a path (absolute, or relative to the bundle) for bind mounts.
+    pub source: Option<String>,
+    /// Filesystem type, or `bind`.
+    #[serde(rename = "type")]
+    pub typ: Option<String>,
+    /// mount(8) options.
+    #[serde(deserialize_with = "null_default")]
+    pub options: Vec<String>,
+    /// Id mapping of this mount.
+    #[serde(deserialize_with = "optional_objects")]
+    pub uid_mappings: Option<Vec<IdMapping>>,
+    /// Id mapping of this mount.
+    #[serde(deserialize_with = "optional_objects")]
+    pub gid_mappings: Option<Vec<IdMapping>>,
+}
+
+/// One line of a uid_map or gid_map (user_namespaces(7)).
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdMapping {
+    /// First id inside.
+    #[serde(rename = "containerID")]
+    pub container_id: u32,
+    /// First id outside.
+    #[serde(rename = "hostID")]
+    pub host_id: u32,
+    /// How many.
+    pub size: u32,
+}
+
+/// `hooks`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Hooks {
+    /// Deprecated.
+    #[serde(deserialize_with = "objects")]
+    pub prestart: Vec<Hook>,
+    /// In the runtime's namespaces, before pivot_root.
+    #[serde(deserialize_with = "objects")]
+    pub create_runtime: Vec<Hook>,
+    /// In the container's namespaces, before pivot_root.
+    #[serde(deserialize_with = "objects")]
+    pub create_container: Vec<Hook>,
+    /// In the container, before the user's program.
+    #[serde(deserialize_with = "objects")]
+    pub start_container: Vec<Hook>,
+    /// In the runtime's namespaces, after the program was started.
+    #[serde(deserialize_with = "objects")]
+    pub poststart: Vec<Hook>,
+    /// In the runtime's namespaces, after deletion.
+    #[serde(deserialize_with = "objects")]
+    pub poststop: Vec<Hook>,
+}
+
+/// One hook.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Hook {
+    /// Absolute path of the program.
+    #[serde(deserialize_with = "null_default")]
+    pub path: String,
+    /// argv, with argv[0].
+    pub args: Option<Vec<String>>,
+    /// Its whole environment.
+    #[serde(deserialize_with = "null_default")]
+    pub env: Vec<String>,
+    /// Seconds after which it is killed.
+    pub timeout: Option<i64>,
+}
+
+/// `linux`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Linux {
+    /// New or joined namespaces.
+    #[serde(deserialize_with = "objects")]
+    pub namespaces: Vec<Namespace>,
+    /// Uid map of a new user namespace.
+    #[serde(deserialize_with = "objects")]
+    pub uid_mappings: Vec<IdMapping>,
+    /// Gid map of a new user namespace.
+    #[serde(deserialize_with = "objects")]
+    pub gid_mappings: Vec<IdMapping>,
+    /// Offsets of a new time namespace.
+    pub time_offsets: Option<Value>,
+    /// Device nodes to make.
+    #[serde(deserialize_with = "objects")]
+    pub devices: Vec<Device>,
+    /// Network interfaces to move into the container.
+    pub net_devices: Option<Value>,
+    /// Where the container's cgroup is.
+    pub cgroups_path: Option<String>,
+    /// cgroup limits.
+    #[serde(deserialize_with = "object")]
+    pub resources: Option<Resources>,
+    /// Resource Director Technology.
+    pub intel_rdt: Option<Value>,
+    /// NUMA memory policy.
+    pub memory_policy: Option<Value>,
+    /// Kernel parameters, namespaced ones only.
+    #[serde(deserialize_with = "map_or_default")]
+    pub sysctl: BTreeMap<String, String>,
+    /// System call filter.
+    #[serde(deserialize_with = "object")]
+    pub seccomp: Option<Seccomp>,
+    /// Propagation of the root mount.
+    pub rootfs_propagation: Option<String>,
+    /// Paths made unreadable.
+    #[serde(deserialize_with = "null_default")]
+    pub masked_paths: Vec<String>,
+    /// Paths made read-only.
+    #[serde(deserialize_with = "null_default")]
+    pub readonly_paths: Vec<String>,
+    /// SELinux context of the mounts.
+    pub mount_label: Option<String>,
+    /// personality(2).
+    pub personality: Option<Value>,
+}
+
+/// One entry of `linux.namespaces`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// pid, network, mount, ipc, uts, user, cgroup or time.
+    #[serde(rename = "type", deserialize_with = "null_default")]
+    pub typ: String,
+    /// An existing namespace to join.
+    pub path: Option<String>,
+}
+
+/// One entry of `linux.devices`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Device {
+    /// c, b, u or p.
+    #[serde(rename = "type", deserialize_with = "null_default")]
+    pub typ: String,
+    /// Absolute path inside the container.
+    #[serde(deserialize_with = "null_default")]
+    pub path: String,
+    /// Major number.
+    pub major: Option<i64>,
+    /// Minor number.
+    pub minor: Option<i64>,
+    /// Permission bits.
+    pub file_mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// `linux.resources`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Resources {
+    /// Device access rules, applied in order.
+    #[serde(deserialize_with = "objects")]
+    pub devices: Vec<DeviceRule>,
+    /// Memory controller.
+    #[serde(deserialize_with = "object")]
+    pub memory: Option<Memory>,
+    /// Cpu and cpuset controllers.
+    #[serde(deserialize_with = "object")]
+    pub cpu: Option<Cpu>,
+    /// Pids controller.
+    #[serde(deserialize_with = "object")]
+    pub pids: Option<Pids>,
+    /// Block I/O.
+    #[serde(rename = "blockIO")]
+    pub block_io: Option<Value>,
+    /// Huge pages.
+    pub hugepage_limits: Option<Vec<Value>>,
+    /// net_cls and net_prio (v1).
+    pub network: Option<Value>,
+    /// RDMA.
+    #[serde(deserialize_with = "map")]
+    pub rdma: Option<BTreeMap<String, Value>>,
+    /// cgroup v2 files, as they are.
+    #[serde(deserialize_with = "map")]
+    pub unified: Option<BTreeMap<String, String>>,
+}
+
+/// One entry of `linux.resources.devices`.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct DeviceRule {
+    /// Allow or deny.
+    pub allow: bool,
+    /// a, c or b; absent means a.
+    #[serde(rename = "type")]
+    pub typ: Option<String>,
+    /// Absent or -1 means all.
+    pub major: Option<i64>,
+    /// Absent or -1 means all.
+    pub minor: Option<i64>,
+    /// Some of r, w and m.
+    pub access: Option<String>,
+}
+
+/// `linux.resources.memory`, bytes.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Memory {
+    /// Hard limit; -1 is unlimited.
+    pub limit: Option<i64>,
+    /// Soft limit.
+    pub reservation: Option<i64>,
+    /// Limit of memory and swap together.
+    pub swap: Option<i64>,
+    /// Kernel memory (obsolete in the kernel).
+    pub kernel: Option<i64>,
+    /// Kernel TCP memory.
+    #[serde(rename = "kernelTCP")]
+    pub kernel_tcp: Option<i64>,
+    /// 0 to 100.
+    pub swappiness: Option<u64>,
+    /// Do not kill, wait.
+    #[serde(rename = "disableOOMKiller")]
+    pub disable_oom_killer: Option<bool>,
+    /// v1 hierarchical accounting.
+    pub use_hierarchy: Option<bool>,
+    /// Refuse an update below the present usage.
+    pub check_before_update: Option<bool>,
+}
+
+/// `linux.resources.cpu`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Cpu {
+    /// Relative weight, 2 to 262144.
+    pub shares: Option<u64>,
+    /// Microseconds per period; -1 is unlimited.
+    pub quota: Option<i64>,
+    /// Microseconds that may be carried over.
+    pub burst: Option<u64>,
+    /// Microseconds.
+    pub period: Option<u64>,
+    /// Microseconds.
+    pub realtime_runtime: Option<i64>,
+    /// Microseconds.
+    pub realtime_period: Option<u64>,
+    /// List of CPUs.
+    pub cpus: Option<String>,
+    /// List of memory nodes.
+    pub mems: Option<String>,
+    /// SCHED_IDLE for the whole group.
+    pub idle: Option<i64>,
+}
+
+/// `linux.resources.pids`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Pids {
+    /// Highest number of tasks; -1 is unlimited.
+    pub limit: Option<i64>,
+}
+
+/// `linux.seccomp`
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Seccomp {
+    /// `SCMP_ACT_…` for what no rule names.
+    #[serde(deserialize_with = "null_default")]
+    pub default_action: String,
+    /// errno of the default action.
+    pub default_errno_ret: Option<u32>,
+    /// `SCMP_ARCH_…`; the native one is always included.
+    #[serde(deserialize_with = "null_default")]
+    pub architectures: Vec<String>,
+    /// `SECCOMP_FILTER_FLAG_…`; absent is not the same as none (see [`crate::plan::seccomp`]).
+    pub flags: Option<Vec<String>>,
+    /// Unix socket that receives the notification fd.
+    pub listener_path: Option<String>,
+    /// Opaque data sent along.
+    pub listener_metadata: Option<String>,
+    /// Rules.
+    #[serde(deserialize_with = "objects")]
+    pub syscalls: Vec<SeccompRule>,
+}
+
+/// One entry of `linux.seccomp.syscalls`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SeccompRule {
+    /// System call names.
+    #[serde(deserialize_with = "null_default")]
+    pub names: Vec<String>,
+    /// `SCMP_ACT_…`
+    #[serde(deserialize_with = "null_default")]
+    pub action: String,
+    /// errno (or trace message) of the action.
+    pub errno_ret: Option<u32>,
+    /// Conditions, all of which must hold.
+    #[serde(deserialize_with = "objects")]
+    pub args: Vec<SeccompArg>,
+}
+
+/// One condition on an argument.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeccompArg {
+    /// Argument number, 0 to 5.
+    pub index: u32,
+    /// Compared with.
+    pub value: u64,
+    /// Second value, for SCMP_CMP_MASKED_EQ.
+    #[serde(default)]
+    pub value_two: u64,
+    /// `SCMP_CMP_…`
+    #[serde(default, deserialize_with = "null_default")]
+    pub op: String,
+}

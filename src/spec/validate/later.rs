@@ -1,0 +1,170 @@
+//! What later releases add. Until then it is refused and never ignored, since a container without
+//! a limit or a hook that was asked for is worse than no container. A value that asks for nothing
+//! (such as the `"blockIO": {}` of Docker) passes.
+//!
+//! To support an entry, remove its line here.
+
+use super::Report;
+use super::at::{At, quoted};
+use crate::spec::config::{Hooks, Linux, Mount, Process, Resources, Seccomp, Spec};
+use serde_json::Value;
+
+/// The members of an object, each with whether it asks for something.
+type Members<T> = [(&'static str, fn(&T) -> bool)];
+
+const SPEC: &Members<Spec> = &[("vm", |s| asks(s.vm.as_ref()))];
+
+const HOOKS: &Members<Hooks> = &[
+    ("prestart", |h| !h.prestart.is_empty()),
+    ("createRuntime", |h| !h.create_runtime.is_empty()),
+    ("createContainer", |h| !h.create_container.is_empty()),
+    ("startContainer", |h| !h.start_container.is_empty()),
+    ("poststart", |h| !h.poststart.is_empty()),
+    ("poststop", |h| !h.poststop.is_empty()),
+];
+
+const PROCESS: &Members<Process> = &[
+    // "unconfined" asks for what is there.
+    ("apparmorProfile", |p| p.apparmor_profile.as_deref().is_some_and(|s| !matches!(s, "" | "unconfined"))),
+    ("selinuxLabel", |p| !is_empty(p.selinux_label.as_ref())),
+    ("scheduler", |p| asks(p.scheduler.as_ref())),
+    ("ioPriority", |p| asks(p.io_priority.as_ref())),
+    ("execCPUAffinity", |p| asks(p.exec_cpu_affinity.as_ref())),
+];
+
+const MOUNT: &Members<Mount> = &[
+    ("uidMappings", |m| m.uid_mappings.as_ref().is_some_and(|list| !list.is_empty())),
+    ("gidMappings", |m| m.gid_mappings.as_ref().is_some_and(|list| !list.is_empty())),
+];
+
+/// Mount options, alone or before a `=`.
+const MOUNT_OPTIONS: &[&str] = &["idmap", "ridmap", "tmpcopyup"];
+
+const LINUX: &Members<Linux> = &[
+    ("mountLabel", |l| !is_empty(l.mount_label.as_ref())),
+    ("personality", |l| asks(l.personality.as_ref())),
+    ("memoryPolicy", |l| asks(l.memory_policy.as_ref())),
+    // Even an empty one asks for a directory in resctrl (config-linux.md, "IntelRdt").
+    ("intelRdt", |l| l.intel_rdt.is_some()),
+    // A device is moved by its name alone: {"eth0": {}}.
+    ("netDevices", |l| l.net_devices.as_ref().is_some_and(|map| *map != Value::Object(Default::default()))),
+    ("timeOffsets", |l| asks(l.time_offsets.as_ref())),
+];
+
+const NAMESPACES: &[&str] = &["time"];
+
+/// Seccomp actions that are known and refused.
+pub const SECCOMP_ACTIONS: &[&str] = &["SCMP_ACT_NOTIFY"];
+
+const RESOURCES: &Members<Resources> = &[
+    ("blockIO", |r| asks(r.block_io.as_ref())),
+    ("hugepageLimits", |r| r.hugepage_limits.as_ref().is_some_and(|list| !list.is_empty())),
+    ("network", |r| asks(r.network.as_ref())),
+    ("rdma", |r| r.rdma.as_ref().is_some_and(|map| !map.is_empty())),
+];
+
+/// Refuses what of a whole `config.json` is not supported yet.
+pub(super) fn check(spec: &Spec, report: &mut Report) {
+    let at = At::Root;
+    each(SPEC, spec, &at, report);
+    if let Some(process) = &spec.process {
+        check_process(process, &at.key("process"), report);
+    }
+    if let Some(hooks) = &spec.hooks {
+        each(HOOKS, hooks, &at.key("hooks"), report);
+    }
+    let mounts = at.key("mounts");
+    for (i, mount) in spec.mounts.iter().enumerate() {
+        check_mount(mount, &mounts.index(i), report);
+    }
+    if let Some(linux) = &spec.linux {
+        check_linux(linux, &at.key("linux"), report);
+    }
+}
+
+/// Refuses what of a process is not supported yet.
+pub(super) fn check_process(process: &Process, at: &At<'_>, report: &mut Report) {
+    each(PROCESS, process, at, report);
+}
+
+fn each<T>(members: &Members<T>, value: &T, at: &At<'_>, report: &mut Report) {
+    for (key, asks) in members {
+        if asks(value) {
+            report.error(&at.key(key), "not supported yet");
+        }
+    }
+}
+
+fn named(known: &[&str], value: &str, at: &At<'_>, report: &mut Report) {
+    if known.contains(&value) {
+        report.error(at, format!("{} is not supported yet", quoted(value)));
+    }
+}
+
+fn check_mount(mount: &Mount, at: &At<'_>, report: &mut Report) {
+    each(MOUNT, mount, at, report);
+    let options = at.key("options");
+    for (i, option) in mount.options.iter().enumerate() {
+        let name = option.split_once('=').map_or(option.as_str(), |(name, _)| name);
+        if MOUNT_OPTIONS.contains(&name) {
+            report.error(&options.index(i), format!("{} is not supported yet", quoted(option)));
+        }
+    }
+}
+
+fn check_linux(linux: &Linux, at: &At<'_>, report: &mut Report) {
+    each(LINUX, linux, at, report);
+    let namespaces = at.key("namespaces");
+    for (i, namespace) in linux.namespaces.iter().enumerate() {
+        named(NAMESPACES, &namespace.typ, &namespaces.index(i).key("type"), report);
+    }
+    if let Some(seccomp) = &linux.seccomp {
+        check_seccomp(seccomp, &at.key("seccomp"), report);
+    }
+    if let Some(resources) = &linux.resources {
+        each(RESOURCES, resources, &at.key("resources"), report);
+    }
+}
+
+/// `listenerPath` is to be ignored where no action notifies (config-linux.md, "Seccomp").
+fn check_seccomp(seccomp: &Seccomp, at: &At<'_>, report: &mut Report) {
+    named(SECCOMP_ACTIONS, &seccomp.default_action, &at.key("defaultAction"), report);
+    let rules = at.key("syscalls");
+    for (i, rule) in seccomp.syscalls.iter().enumerate() {
+        named(SECCOMP_ACTIONS, &rule.action, &rules.index(i).key("action"), report);
+    }
+}
+
+/// Whether a section has any value that is not the zero of its type.
+fn asks(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(list)) => list.iter().any(|value| asks(Some(value))),
+        Some(Value::Object(map)) => map.values().any(|value| asks(Some(value))),
+    }
+}
+
+fn is_empty(text: Option<&String>) -> bool {
+    text.is_none_or(String::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn zero_and_empty_values_ask_for_nothing() {
+        for nothing in
+            [json!({}), json!(null), json!({"weight": 0}), json!({"a": [], "b": {"c": "", "d": false}})]
+        {
+            assert!(!asks(Some(&nothing)), "{nothing}");
+        }
+        for something in [json!(1), json!({"a": [{"b": 1}]}), json!("x"), json!(true), json!(0.5)] {
+            assert!(asks(Some(&something)), "{something}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything that can be said about a configuration without looking at the host: all mistakes at
+//! once, each with its JSON path, the value, and what would be right.
+//!
+//! Checks that need the host (does the namespace file exist, has the kernel this controller) belong
+//! to the plan and to the stages after it.
+
+pub(crate) mod at;
+mod later;
+mod linux;
+mod mounts;
+mod process;
+mod report;
+mod resources;
+pub mod sysctl;
+mod version;
+
+use crate::error::{Error, Result, Violation};
+use crate::plan::seccomp;
+use crate::spec::config::{Process, Spec};
+use at::{At, quoted};
+pub use later::SECCOMP_ACTIONS as SECCOMP_ACTIONS_TO_COME;
+pub use process::CAPABILITIES;
+pub(crate) use report::Report;
+
+/// What is wrong with a configuration, and what is merely odd.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Mistakes; with any of these the configuration must not be used.
+    pub violations: Vec<Violation>,
+    /// What is used all the same, in the way that the text says.
+    pub warnings: Vec<Violation>,
+}
+
+impl Checked {
+    /// The warnings, or an error with all mistakes.
+    ///
+    /// # Errors
+    /// [`crate::error::Cause::Invalid`] if there is any violation.
+    pub fn into_result(self) -> Result<Vec<Violation>> {
+        if self.violations.is_empty() { Ok(self.warnings) } else { Err(Error::invalid(self.violations)) }
+    }
+}
+
+/// Checks a whole `config.json` (config.md and config-linux.md of the runtime-spec).
+///
+/// `process` may be absent: such a container can be created but not started.
+pub fn validate(spec: &Spec) -> Checked {
+    report_on(spec).into_checked()
+}
+
+/// Checks a whole `config.json` and gives its warnings.
+///
+/// # Errors
+/// [`crate::error::Cause::Invalid`] with all mistakes.
+pub fn check(spec: &Spec) -> Result<Vec<Violation>> {
+    validate(spec).into_result()
+}
+
+/// Checks the process that `exec` starts; the paths are those of a `process.json`.
+pub fn validate_process(process: &Process) -> Checked {
+    report_on_process(process).into_checked()
+}
+
+/// Checks the process that `exec` starts and gives its warnings.
+///
+/// # Errors
+/// [`crate::error::Cause::Invalid`] with all mistakes.
+pub fn check_process(process: &Process) -> Result<Vec<Violation>> {
+    validate_process(process).into_result()
+}
+
+pub(crate) fn report_on(spec: &Spec) -> Report {
+    let mut report = Report::default();
+    version::check(&spec.oci_version, &At::Root.key("ociVersion"), &mut report);
+    root(spec, &mut report);
+    if let Some(process) = &spec.process {
+        process::check(process, &At::Root.key("process"), &mut report);
+    }
+    names(spec, &mut report);
+    mounts::check(&spec.mounts, &At::Root.key("mounts"), &mut report);
+    for key in spec.annotations.iter().flat_map(|map| map.keys()) {
+        if key.is_empty() {
+            report.error(&At::Root.key("annotations"), "has an empty key");
+        }
+    }
+    linux::check(spec, &mut report);
+    // The compiler knows its words; its check needs nothing but the profile.
+    if let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) {
+        report.errors(seccomp::check(profile));
+    }
+    later::check(spec, &mut report);
+    report
+}
+
+pub(crate) fn report_on_process(process: &Process) -> Report {
+    let mut report = Report::default();
+    process::check(process, &At::Root, &mut report);
+    later::check_process(process, &At::Root, &mut report);
+    report
+}
+
+fn root(spec: &Spec, report: &mut Report) {
+    let at = At::Root.key("root");
+    match &spec.root {
+        None => report.error(&at, "is missing; root.path names the directory of the root filesystem"),
+        Some(root) if root.path.is_empty() => report.error(&at.key("path"), "is missing or empty"),
+        Some(root) => report.no_nul(&root.path, &at.key("path")),
+    }
+}
+
+/// `hostname` and `domainname`; empty is the same as absent, as Go programs write it.
+fn names(spec: &Spec, report: &mut Report) {
+    /// `__NEW_UTS_LEN` of the kernel, see sethostname(2) and uts_namespaces(7).
+    const LONGEST: usize = 64;
+    for (key, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        let at = At::Root.key(key);
+        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else { continue };
+        if name.len() > LONGEST {
+            report.error(&at, format!("{} is longer than {LONGEST} bytes", quoted(name)));
+        }
+        report.no_nul(name, &at);
+        if linux::namespace(spec, "uts").is_none() {
+            let text = format!("{} needs a uts namespace in linux.namespaces", quoted(name));
+            report.error_from(&at, &[&At::Root.key("linux").key("namespaces")], text);
+        }
+    }
+}

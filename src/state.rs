@@ -1,0 +1,357 @@
+//! Stage 4, record: a container is a directory below `--root`, with two files.
+//!
+//! `state.json` is replaced atomically, so it is whole or absent. `gate` is the socket on which a
+//! created container waits: it is there exactly as long as the container can still be started, so
+//! the status need not be kept anywhere and cannot be wrong.
+
+use crate::error::{Context, Error, Result};
+use crate::host::cgroup::Record;
+use crate::sys;
+use crate::sys::fs::CWD;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+const STATE: &CStr = c"state.json";
+const STATE_NEW: &CStr = c"state.json.new";
+const GATE: &CStr = c"gate";
+
+/// Longest container id, in bytes.
+pub const MAX_ID: usize = 1024;
+
+/// What is kept of a container.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Of the configuration.
+    pub oci_version: String,
+    /// Container id.
+    pub id: String,
+    /// Init, in the pid namespace of the creator; 0 before the clone.
+    pub pid: i32,
+    /// When init was started, in clock ticks after boot (proc_pid_stat(5), field 22): with the pid it
+    /// names one process for ever.
+    pub start_time: u64,
+    /// Absolute path of the bundle.
+    pub bundle: PathBuf,
+    /// Absolute path of the root filesystem.
+    pub rootfs: PathBuf,
+    /// When it was created, RFC 3339 with nanoseconds, UTC.
+    pub created: String,
+    /// Of the configuration.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// Uid of the creator.
+    pub owner: u32,
+    /// Its cgroups.
+    pub cgroup: Record,
+    /// `CLONE_NEW*` of the namespaces that init made or joined.
+    pub namespaces: u64,
+    /// Its pid namespace is new: when init ends, the kernel ends all other processes in it.
+    pub ends_with_init: bool,
+    /// Made with `--no-pivot`.
+    pub no_pivot: bool,
+    /// argv[0], for the error of a failing start.
+    pub program: String,
+    /// The configuration came from elsewhere than the bundle; `exec` reads it again.
+    pub config: Option<PathBuf>,
+}
+
+/// The status of runtime.md, "State".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Status {
+    Creating,
+    Created,
+    Running,
+    Stopped,
+}
+
+impl Status {
+    /// As state JSON spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Creating => "creating",
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Stopped => "stopped",
+        }
+    }
+}
+
+/// The state directory of one container.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// Checks a container id: it becomes a file name and part of a cgroup's.
+///
+/// # Errors
+/// Other characters than `[A-Za-z0-9_+.-]`, `.`, `..`, nothing, more than 1024 bytes.
+pub fn check_id(id: &str) -> Result<()> {
+    let refuse = |why: &str| Err(Error::new(format!("container id {id:?}: {why}")));
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"_+.-".contains(&c);
+    match id {
+        "" => refuse("is empty"),
+        "." | ".." => refuse("names a directory"),
+        _ if id.len() > MAX_ID => {
+            Err(Error::new(format!("container id: has {} bytes, {MAX_ID} are allowed", id.len())))
+        }
+        _ if !id.bytes().all(allowed) => refuse("only letters, digits and _ + . - are allowed"),
+        _ => Ok(()),
+    }
+}
+
+/// The default of `--root`: /run/tierce for root, else below $XDG_RUNTIME_DIR, else in /tmp.
+pub fn default_root(uid: u32) -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
+        _ if uid == 0 => PathBuf::from("/run/tierce"),
+        Some(dir) => Path::new(&dir).join("tierce"),
+        None => PathBuf::from(format!("/tmp/tierce-{uid}")),
+    }
+}
+
+/// Claims the directory of a new container: of several that want one id, exactly one gets it.
+///
+/// # Errors
+/// The id is taken, or the root cannot be written.
+pub fn claim(root: &Path, id: &str) -> Result<Dir> {
+    check_id(id)?;
+    let make = |path: &Path, parents| fs::DirBuilder::new().recursive(parents).mode(0o700).create(path);
+    let path = root.join(id);
+    let made = match make(&path, false) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            make(root, true).context(|| format!("state directory {}", root.display()))?;
+            make(&path, false)
+        }
+        made => made,
+    };
+    match made {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Error::new(format!("container {id:?} already exists"))
+                .hint(format!("`tierce delete {id}` removes it when it has stopped")))
+        }
+        Err(e) => Err(too_long(id, &e).unwrap_or_else(|| Error::io(path.display().to_string(), &e))),
+        Ok(()) => Dir::open(path).context(|| "state directory"),
+    }
+}
+
+/// The kernel takes file names of 255 bytes.
+fn too_long(id: &str, e: &std::io::Error) -> Option<Error> {
+    (e.raw_os_error() == Some(libc::ENAMETOOLONG))
+        .then(|| Error::errno(format!("container id: has {} bytes", id.len()), libc::ENAMETOOLONG))
+}
+
+/// Opens the directory of a container, if there is one.
+///
+/// # Errors
+/// The id is none, the directory is not accessible.
+pub fn find(root: &Path, id: &str) -> Result<Option<Dir>> {
+    check_id(id)?;
+    let path = root.join(id);
+    match Dir::open(path.clone()) {
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::ENAMETOOLONG)) => Ok(None),
+        opened => opened.map(Some).context(|| path.display().to_string()),
+    }
+}
+
+/// Opens the directory of a container.
+///
+/// # Errors
+/// `container "x" does not exist`: managers look for these words.
+pub fn open(root: &Path, id: &str) -> Result<Dir> {
+    find(root, id)?.ok_or_else(|| Error::new(format!("container {id:?} does not exist")))
+}
+
+/// The ids below a root, sorted.
+pub fn ids(root: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(root) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.context(|| root.display().to_string())?,
+    };
+    let mut ids: Vec<String> = entries
+        .flatten()
+        .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
+        .filter_map(|e| e.file_name().into_string().ok())
+        .filter(|id| check_id(id).is_ok())
+        .collect();
+    ids.sort();
+    Ok(ids)
+}
+
+impl Dir {
+    fn open(path: PathBuf) -> std::io::Result<Dir> {
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        Ok(Dir { fd: sys::fs::openat(CWD, &name, flags, 0)?, path })
+    }
+
+    /// For the child at the gate, which looks whether it is still there.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Replaces the state.
+    pub fn write(&self, state: &State) -> Result<()> {
+        let text = serde_json::to_vec(state).map_err(|e| Error::new(e.to_string())).context(|| "state")?;
+        let write = || {
+            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_NOFOLLOW;
+            let file = sys::fs::openat(self.fd(), STATE_NEW, flags, 0o600)?;
+            fs::File::from(file).write_all(&text)?;
+            sys::fs::renameat(self.fd(), STATE_NEW, STATE)
+        };
+        write().context(|| format!("{}/state.json", self.path.display()))
+    }
+
+    /// The state; none if the creator was killed before it wrote one.
+    pub fn read(&self) -> Result<Option<State>> {
+        let name = || format!("{}/state.json", self.path.display());
+        let file = match sys::fs::openat(self.fd(), STATE, libc::O_RDONLY | libc::O_NOFOLLOW, 0) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            file => file.context(name)?,
+        };
+        let text = std::io::read_to_string(fs::File::from(file)).context(name)?;
+        let state = serde_json::from_str(&text).map_err(|e| {
+            Error::new(e.to_string()).context(name()).hint("`tierce delete --force` removes the container")
+        })?;
+        Ok(Some(state))
+    }
+
+    /// The state of a container that a command needs whole.
+    pub fn read_complete(&self, id: &str) -> Result<State> {
+        self.read()?.ok_or_else(|| {
+            Error::new(format!("container {id:?} has no state: its creation was interrupted, or goes on"))
+                .hint(format!("`tierce delete --force {id}` removes it"))
+        })
+    }
+
+    /// Makes the gate and listens on it. By way of the fd, so that the path may be as long as it likes
+    /// (sun_path has 108 bytes, unix(7)).
+    pub fn make_gate(&self) -> Result<OwnedFd> {
+        sys::socket::listen(&self.gate_path()?).context(|| format!("{}/gate", self.path.display()))
+    }
+
+    /// Connects to the gate; `None` if there is none or nobody waits behind it.
+    pub fn connect_gate(&self) -> Result<Option<OwnedFd>> {
+        match sys::socket::connect(&self.gate_path()?) {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::ECONNREFUSED)) => Ok(None),
+            gate => gate.map(Some).context(|| format!("{}/gate", self.path.display())),
+        }
+    }
+
+    /// Takes the gate away; false if somebody else has done so already.
+    pub fn remove_gate(&self) -> Result<bool> {
+        match sys::fs::unlinkat(self.fd(), GATE, 0) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+            gone => gone.map(|()| true).context(|| format!("{}/gate", self.path.display())),
+        }
+    }
+
+    fn gate_path(&self) -> Result<CString> {
+        let path = format!("/proc/self/fd/{}/gate", self.fd.as_raw_fd());
+        CString::new(path).map_err(|e| Error::new(e.to_string()))
+    }
+
+    /// The status, from what is there.
+    pub fn status(&self, state: &State) -> Status {
+        match () {
+            () if state.pid == 0 => Status::Creating,
+            () if !is_alive(state) => Status::Stopped,
+            () if sys::fs::exists(self.fd(), GATE) => Status::Created,
+            () => Status::Running,
+        }
+    }
+
+    /// Removes the directory and all that is in it.
+    pub fn remove(&self) -> Result<()> {
+        match fs::remove_dir_all(&self.path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.context(|| self.path.display().to_string()),
+        }
+    }
+}
+
+/// Is init there, and the same one? A zombie is not.
+pub fn is_alive(state: &State) -> bool {
+    stat_of(state.pid)
+        .is_some_and(|(letter, start)| start == state.start_time && !matches!(letter, 'Z' | 'X'))
+}
+
+/// A pidfd of init, if it is there and the same one.
+pub fn init(state: &State) -> Option<OwnedFd> {
+    let pidfd = sys::pidfd::open(state.pid).ok()?;
+    // Looked at after the open: a pid that was used again since then would not be behind the pidfd.
+    is_alive(state).then_some(pidfd)
+}
+
+/// When a process was started, in clock ticks after boot.
+pub fn start_time(pid: i32) -> Option<u64> {
+    stat_of(pid).map(|(_, start)| start)
+}
+
+fn stat_of(pid: i32) -> Option<(char, u64)> {
+    if pid <= 0 {
+        return None;
+    }
+    let mut buffer = [0; 1024];
+    let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+    let text = String::from_utf8_lossy(&buffer[..length]);
+    // The name, in parentheses, may hold anything.
+    let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
+    let letter = fields.next()?.chars().next()?;
+    Some((letter, fields.nth(18)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_file_names_of_few_characters() {
+        for good in ["a", "web-1", "A_b+c.d", "..a", &"x".repeat(1024)] {
+            assert!(check_id(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "ä", "a\n", "a\0", &"x".repeat(1025)] {
+            assert!(check_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_many_claims_of_one_id_exactly_one_wins() {
+        let root = tempfile::tempdir().unwrap();
+        let wins = std::thread::scope(|s| {
+            let claims: Vec<_> = (0..8).map(|_| s.spawn(|| claim(root.path(), "x").is_ok())).collect();
+            claims.into_iter().map(|c| c.join().unwrap()).filter(|won| *won).count()
+        });
+        assert_eq!(wins, 1);
+    }
+
+    #[test]
+    fn a_pid_that_was_used_again_is_not_the_container() {
+        let pid = std::process::id() as i32;
+        let own = State { pid, start_time: start_time(pid).unwrap(), ..State::default() };
+        assert!(is_alive(&own));
+        assert!(!is_alive(&State { start_time: own.start_time + 1, ..own }));
+    }
+
+    #[test]
+    fn a_state_is_whole_or_absent() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = claim(root.path(), "x").unwrap();
+        assert!(dir.read().unwrap().is_none());
+        dir.write(&State { id: "x".into(), ..State::default() }).unwrap();
+        assert_eq!(dir.read().unwrap().unwrap().id, "x");
+        fs::write(root.path().join("x/state.json"), "{\"id\":").unwrap();
+        assert!(dir.read().is_err());
+        dir.remove().unwrap();
+        assert_eq!(open(root.path(), "x").unwrap_err().to_string(), "container \"x\" does not exist");
+    }
+}

@@ -1,0 +1,286 @@
+//! Files: openat2(2) and the `*at` family.
+
+use super::{check, owned};
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// The root of all lookups that start at an absolute path or at the working directory.
+pub const CWD: BorrowedFd<'static> = {
+    // SAFETY: AT_FDCWD is no fd that could be closed; every *at call accepts it.
+    unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) }
+};
+
+/// `struct open_how` of openat2(2).
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// openat2(2) with `O_CLOEXEC` and these `RESOLVE_*` bits.
+pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> io::Result<OwnedFd> {
+    let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: mode.into(), resolve };
+    // SAFETY: path is NUL-terminated and `how` has the size that is told.
+    owned(unsafe {
+        libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &how, size_of::<OpenHow>())
+    })
+}
+
+/// Opens a path inside `root` as if that were `/`: symbolic links and `..` cannot leave it, and the
+/// magic links of /proc are not followed (openat2(2), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS).
+pub fn open_in_root(root: BorrowedFd, path: &CStr, flags: i32) -> io::Result<OwnedFd> {
+    openat2(root, path, flags, 0, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS)
+}
+
+/// As [`open_in_root`], and no component may be a symbolic link.
+pub fn open_in_root_no_symlinks(root: BorrowedFd, path: &CStr, flags: i32) -> io::Result<OwnedFd> {
+    openat2(root, path, flags, 0, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+}
+
+/// openat(2) with `O_CLOEXEC`; the last component may be a symbolic link.
+pub fn openat(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    // SAFETY: path is NUL-terminated.
+    owned(unsafe {
+        libc::syscall(libc::SYS_openat, dir.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC, mode)
+    })
+}
+
+/// Opens and creates a file that must not be there yet.
+pub fn create_new(dir: BorrowedFd, name: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    openat(dir, name, flags | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW, mode)
+}
+
+/// mkdirat(2)
+pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> io::Result<()> {
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::mkdirat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
+}
+
+/// unlinkat(2)
+pub fn unlinkat(dir: BorrowedFd, path: &CStr, flags: i32) -> io::Result<()> {
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::unlinkat(dir.as_raw_fd(), path.as_ptr(), flags) }.into()).map(drop)
+}
+
+/// renameat(2)
+pub fn renameat(dir: BorrowedFd, from: &CStr, to: &CStr) -> io::Result<()> {
+    let fd = dir.as_raw_fd();
+    // SAFETY: both paths are NUL-terminated.
+    check(unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) }.into()).map(drop)
+}
+
+/// symlinkat(2)
+pub fn symlinkat(target: &CStr, dir: BorrowedFd, name: &CStr) -> io::Result<()> {
+    // SAFETY: both strings are NUL-terminated.
+    check(unsafe { libc::symlinkat(target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) }.into()).map(drop)
+}
+
+/// mknodat(2)
+pub fn mknodat(dir: BorrowedFd, name: &CStr, mode: u32, major: u32, minor: u32) -> io::Result<()> {
+    let dev = libc::makedev(major, minor);
+    // SAFETY: name is NUL-terminated.
+    check(unsafe { libc::mknodat(dir.as_raw_fd(), name.as_ptr(), mode, dev) }.into()).map(drop)
+}
+
+/// fchownat(2) of the entry itself, never of what a symbolic link names.
+pub fn chownat(dir: BorrowedFd, name: &CStr, uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: name is NUL-terminated.
+    check(
+        unsafe { libc::fchownat(dir.as_raw_fd(), name.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) }.into(),
+    )
+    .map(drop)
+}
+
+/// fchown(2)
+pub fn fchown(fd: BorrowedFd, uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::fchown(fd.as_raw_fd(), uid, gid) }.into()).map(drop)
+}
+
+/// fchmod(2)
+pub fn fchmod(fd: BorrowedFd, mode: u32) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }.into()).map(drop)
+}
+
+/// What fstat(2) says of an open file.
+#[derive(Debug, Clone, Copy)]
+pub struct Stat {
+    /// Type and permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Major and minor number of a device node.
+    pub rdev: (u32, u32),
+    /// Inode number.
+    pub ino: u64,
+    /// Number of names; 0: it was removed.
+    pub links: u64,
+}
+
+impl Stat {
+    /// Is it of this `S_IF…` type?
+    pub fn is(&self, kind: u32) -> bool {
+        self.mode & libc::S_IFMT == kind
+    }
+}
+
+/// fstat(2)
+pub fn fstat(fd: BorrowedFd) -> io::Result<Stat> {
+    stat_of(|buf| {
+        // SAFETY: buf is valid for a struct stat.
+        unsafe { libc::fstat(fd.as_raw_fd(), buf) }
+    })
+}
+
+/// Was the file or directory behind `fd` removed?
+pub fn is_removed(fd: BorrowedFd) -> io::Result<bool> {
+    fstat(fd).map(|stat| stat.links == 0)
+}
+
+/// fstatat(2), following symbolic links.
+pub fn statat_following(dir: BorrowedFd, path: &CStr) -> io::Result<Stat> {
+    stat_of(|buf| {
+        // SAFETY: path is NUL-terminated and buf is valid for a struct stat.
+        unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), buf, 0) }
+    })
+}
+
+fn stat_of(call: impl FnOnce(*mut libc::stat) -> i32) -> io::Result<Stat> {
+    let mut buf = MaybeUninit::<libc::stat>::uninit();
+    check(call(buf.as_mut_ptr()).into())?;
+    // SAFETY: the call succeeded, so the kernel filled the buffer.
+    let st = unsafe { buf.assume_init() };
+    Ok(Stat {
+        mode: st.st_mode,
+        uid: st.st_uid,
+        rdev: (libc::major(st.st_rdev), libc::minor(st.st_rdev)),
+        ino: st.st_ino,
+        links: st.st_nlink,
+    })
+}
+
+/// The magic number of the filesystem that holds `fd` (statfs(2)).
+pub fn statfs_magic(fd: BorrowedFd) -> io::Result<i64> {
+    let mut buf = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: buf is valid for a struct statfs.
+    check(unsafe { libc::fstatfs(fd.as_raw_fd(), buf.as_mut_ptr()) }.into())?;
+    // SAFETY: the call succeeded, so the kernel filled the buffer.
+    Ok(unsafe { buf.assume_init() }.f_type)
+}
+
+/// The mount flags (`ST_*` of statvfs(3)) of what `fd` is on.
+pub fn mount_flags(fd: BorrowedFd) -> io::Result<u64> {
+    let mut buf = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: buf is valid for a struct statvfs.
+    check(unsafe { libc::fstatvfs(fd.as_raw_fd(), buf.as_mut_ptr()) }.into())?;
+    // SAFETY: the call succeeded, so the kernel filled the buffer.
+    Ok(unsafe { buf.assume_init() }.f_flag)
+}
+
+/// faccessat(2) with the real ids: may this process execute it?
+pub fn is_executable(path: &CStr) -> io::Result<()> {
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) }.into()).map(drop)
+}
+
+/// write(2) of a whole small buffer; a short write is an error (files of /proc and cgroups).
+pub fn write_once(fd: BorrowedFd, data: &[u8]) -> io::Result<()> {
+    // SAFETY: pointer and length are of one slice.
+    let n = check(unsafe { libc::write(fd.as_raw_fd(), data.as_ptr().cast(), data.len()) } as libc::c_long)?;
+    if n as usize == data.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EIO)) }
+}
+
+/// read(2)
+pub fn read(fd: BorrowedFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: pointer and length are of one slice.
+    let n = check(unsafe { libc::read(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len()) } as libc::c_long)?;
+    Ok(n as usize)
+}
+
+/// write(2)
+pub fn write(fd: BorrowedFd, buf: &[u8]) -> io::Result<usize> {
+    // SAFETY: pointer and length are of one slice.
+    let n = check(unsafe { libc::write(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len()) } as libc::c_long)?;
+    Ok(n as usize)
+}
+
+/// flock(2) `LOCK_EX`; blocks.
+pub fn lock_exclusive(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX) }.into()).map(drop)
+}
+
+/// chdir(2)
+pub fn chdir(path: &CStr) -> io::Result<()> {
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::chdir(path.as_ptr()) }.into()).map(drop)
+}
+
+/// fchdir(2)
+pub fn fchdir(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: a plain fd.
+    check(unsafe { libc::fchdir(fd.as_raw_fd()) }.into()).map(drop)
+}
+
+/// chroot(2)
+pub fn chroot(path: &CStr) -> io::Result<()> {
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::chroot(path.as_ptr()) }.into()).map(drop)
+}
+
+/// Is the working directory below this process's root? The kernel prefixes the path with
+/// `(unreachable)` where it is not (getcwd(2); CVE-2024-21626).
+pub fn cwd_is_inside_root() -> io::Result<()> {
+    let mut buf = [0u8; libc::PATH_MAX as usize];
+    // SAFETY: pointer and length are of one array.
+    check(unsafe { libc::syscall(libc::SYS_getcwd, buf.as_mut_ptr(), buf.len()) })?;
+    if buf[0] == b'/' { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
+}
+
+/// Is `fd` open, and inherited? Those of this program are all close-on-exec.
+pub fn is_inherited(fd: i32) -> bool {
+    // SAFETY: F_GETFD touches nothing.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
+}
+
+/// Sets close-on-exec on `first` and all fds above it (close_range(2)).
+pub fn cloexec_from(first: u32) -> io::Result<()> {
+    // SAFETY: only flags are changed, no fd is closed.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) })
+        .map(drop)
+}
+
+/// dup2(2) onto one of the standard streams; the copy stays open over execve.
+pub fn dup_onto_stdio(fd: impl AsFd, target: i32) -> io::Result<()> {
+    assert!((0..=2).contains(&target));
+    // SAFETY: the standard streams are owned by nobody in this program.
+    check(unsafe { libc::dup2(fd.as_fd().as_raw_fd(), target) }.into()).map(drop)
+}
+
+/// The standard stream with this number.
+pub fn stdio(number: i32) -> BorrowedFd<'static> {
+    assert!((0..=2).contains(&number));
+    // SAFETY: main makes sure that 0 to 2 are open, and nothing closes them.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Is there an entry of this name (faccessat(2), F_OK, the entry itself)?
+pub fn exists(dir: BorrowedFd, name: &CStr) -> bool {
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: name is NUL-terminated.
+    unsafe { libc::faccessat(dir.as_raw_fd(), name.as_ptr(), libc::F_OK, flags) == 0 }
+}
+
+/// Sets `O_NONBLOCK` on the open file description.
+pub fn set_nonblocking(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no argument.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.into())?;
+    // SAFETY: F_SETFL takes an integer.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags as i32 | libc::O_NONBLOCK) }.into())
+        .map(drop)
+}

@@ -1,0 +1,21 @@
+//! poll(2).
+
+use super::check;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// poll(2); goes on after a signal. `timeout_ms` -1 waits for ever.
+pub fn poll(fds: &mut [libc::pollfd], timeout_ms: i32) -> io::Result<i32> {
+    loop {
+        // SAFETY: pointer and length are of one slice.
+        match check(unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout_ms) }.into()) {
+            Err(e) if e.raw_os_error() == Some(libc::EINTR) => {}
+            ready => return ready.map(|n| n as i32),
+        }
+    }
+}
+
+/// An entry for [`poll`] that waits for something to read.
+pub fn readable(fd: BorrowedFd) -> libc::pollfd {
+    libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
+}

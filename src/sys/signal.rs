@@ -1,0 +1,62 @@
+//! Signals: masks and signalfd(2).
+
+use super::{check, owned};
+use std::io;
+use std::mem::{MaybeUninit, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+fn full_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigfillset initialises the whole set.
+    unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        set.assume_init()
+    }
+}
+
+/// Blocks every signal, so that a [`signalfd`] gets them.
+pub fn block_all() -> io::Result<()> {
+    let set = full_set();
+    // SAFETY: the old mask is not asked for.
+    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) }.into()).map(drop)
+}
+
+/// Unblocks every signal and gives it its default action: what a program expects at execve, where
+/// an ignored signal would stay ignored (execve(2)).
+pub fn reset_all() -> io::Result<()> {
+    // SAFETY: an all-zero set is the empty one, a zero sigaction is SIG_DFL.
+    unsafe {
+        let empty: libc::sigset_t = zeroed();
+        let default: libc::sigaction = zeroed();
+        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGTERM]
+        {
+            libc::sigaction(signal, &default, std::ptr::null_mut());
+        }
+        check(libc::sigprocmask(libc::SIG_SETMASK, &empty, std::ptr::null_mut()).into()).map(drop)
+    }
+}
+
+/// signalfd(2) for every signal.
+pub fn signalfd() -> io::Result<OwnedFd> {
+    let set = full_set();
+    // SAFETY: set is valid.
+    owned(unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }.into())
+}
+
+/// The next signal of a [`signalfd`] and who sent it (0: the kernel), if there is one.
+pub fn next(fd: BorrowedFd) -> io::Result<Option<(i32, i32)>> {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+    // SAFETY: info has the size that is told.
+    let n =
+        unsafe { libc::read(fd.as_raw_fd(), info.as_mut_ptr().cast(), size_of::<libc::signalfd_siginfo>()) };
+    match check(n as libc::c_long) {
+        Ok(_) => {
+            // SAFETY: a read from a signalfd is of whole structs.
+            let info = unsafe { info.assume_init() };
+            let from_kernel = info.ssi_code > 0;
+            Ok(Some((info.ssi_signo as i32, if from_kernel { 0 } else { info.ssi_pid as i32 })))
+        }
+        Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => Ok(None),
+        Err(e) => Err(e),
+    }
+}

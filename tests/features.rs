@@ -1,0 +1,146 @@
+//! The features document against the schema of the runtime-spec 1.3.0 (features-schema.json and
+//! features-linux.json), and against those who read it.
+
+use oci_spec::runtime::Features;
+use serde_json::Value;
+use tierce::command::features::features;
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[track_caller]
+fn strings(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
+}
+
+#[track_caller]
+fn only(value: &Value, allowed: &[&str]) {
+    for key in keys(value) {
+        assert!(allowed.contains(&key), "{key} is not in the schema");
+    }
+}
+
+#[test]
+fn the_versions_are_those_that_are_accepted() {
+    let all = features();
+    assert_eq!(all["ociVersionMin"], "1.0.0");
+    assert_eq!(all["ociVersionMax"], "1.3.0");
+}
+
+#[test]
+fn nothing_stands_there_that_the_schema_does_not_know() {
+    let all = features();
+    only(
+        &all,
+        &[
+            "ociVersionMin",
+            "ociVersionMax",
+            "hooks",
+            "mountOptions",
+            "annotations",
+            "potentiallyUnsafeConfigAnnotations",
+            "linux",
+        ],
+    );
+    let linux = &all["linux"];
+    only(
+        linux,
+        &[
+            "namespaces",
+            "capabilities",
+            "cgroup",
+            "seccomp",
+            "apparmor",
+            "selinux",
+            "intelRdt",
+            "memoryPolicy",
+            "mountExtensions",
+            "netDevices",
+        ],
+    );
+    only(&linux["cgroup"], &["v1", "v2", "systemd", "systemdUser", "rdma"]);
+    only(&linux["seccomp"], &["enabled", "actions", "operators", "archs", "knownFlags", "supportedFlags"]);
+    only(&linux["mountExtensions"], &["idmap"]);
+    for part in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+        assert_eq!(keys(&linux[part]), ["enabled"], "{part}");
+    }
+}
+
+#[test]
+fn the_types_are_those_of_the_schema() {
+    let all = features();
+    for list in ["hooks", "mountOptions", "potentiallyUnsafeConfigAnnotations"] {
+        strings(&all[list]);
+    }
+    assert!(all["annotations"].as_object().unwrap().values().all(Value::is_string));
+    let linux = &all["linux"];
+    assert!(linux["cgroup"].as_object().unwrap().values().all(Value::is_boolean));
+    for list in ["actions", "operators", "archs", "knownFlags", "supportedFlags"] {
+        assert!(!strings(&linux["seccomp"][list]).is_empty(), "{list}");
+    }
+    for name in strings(&linux["capabilities"]) {
+        let letters = name.strip_prefix("CAP_").unwrap();
+        assert!(
+            !letters.is_empty() && letters.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'),
+            "{name}"
+        );
+    }
+    assert!(linux["mountExtensions"]["idmap"]["enabled"].is_boolean());
+}
+
+#[test]
+fn seccomp_names_are_those_of_the_schema() {
+    let seccomp = &features()["linux"]["seccomp"];
+    assert_eq!(seccomp["enabled"], true);
+    assert!(strings(&seccomp["actions"]).iter().all(|a| a.starts_with("SCMP_ACT_")));
+    assert!(strings(&seccomp["operators"]).iter().all(|o| o.starts_with("SCMP_CMP_")));
+    assert!(strings(&seccomp["archs"]).iter().all(|a| a.starts_with("SCMP_ARCH_")));
+    let known = strings(&seccomp["knownFlags"]);
+    assert!(known.iter().all(|f| f.starts_with("SECCOMP_FILTER_FLAG_")));
+    assert!(strings(&seccomp["supportedFlags"]).iter().all(|f| known.contains(f)));
+}
+
+#[test]
+fn only_what_this_release_does_is_claimed() {
+    let all = features();
+    let linux = &all["linux"];
+    assert_eq!(all["hooks"], serde_json::json!([]));
+    let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
+    assert_eq!(strings(&linux["namespaces"]), namespaces);
+    for missing in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+        assert_eq!(linux[missing]["enabled"], false, "{missing}");
+    }
+    assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], false);
+    let expected =
+        serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false});
+    assert_eq!(linux["cgroup"], expected);
+}
+
+#[test]
+fn mount_options_are_sorted_and_single() {
+    let all = features();
+    let options = strings(&all["mountOptions"]);
+    assert!(options.is_sorted_by(|a, b| a < b), "{options:?}");
+    for option in ["bind", "ro"] {
+        assert!(options.contains(&option), "{option}");
+    }
+}
+
+#[test]
+fn capabilities_are_all_that_linux_has_by_number() {
+    let all = features();
+    let capabilities = strings(&all["linux"]["capabilities"]);
+    assert_eq!(capabilities.len(), 41);
+    assert_eq!((capabilities[0], capabilities[21]), ("CAP_CHOWN", "CAP_SYS_ADMIN"));
+    assert_eq!(capabilities[40], "CAP_CHECKPOINT_RESTORE");
+}
+
+#[test]
+fn oci_spec_reads_it() {
+    let read: Features = serde_json::from_value(features()).unwrap();
+    assert_eq!(read.oci_version_max(), "1.3.0");
+    let linux = read.linux().as_ref().unwrap();
+    assert_eq!(linux.namespaces().as_ref().unwrap().len(), 7);
+    assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
+}
