@@ -22,6 +22,10 @@ const STATE: &CStr = c"state.json";
 const STATE_NEW: &CStr = c"state.json.new";
 const GATE: &CStr = c"gate";
 
+/// How long, in ms, and how often `delete` waits for a creation to end.
+const LOCK_WAIT: i32 = 10;
+const LOCK_TRIES: u32 = 3000;
+
 /// Longest container id, in bytes.
 pub const MAX_ID: usize = 1024;
 
@@ -59,7 +63,7 @@ pub struct State {
     pub no_pivot: bool,
     /// argv[0], for the error of a failing start.
     pub program: String,
-    /// The configuration came from elsewhere than the bundle; `exec` reads it again.
+    /// Where the configuration is, which `exec` reads again; `None`: it came from standard input.
     pub config: Option<PathBuf>,
 }
 
@@ -129,7 +133,7 @@ pub fn claim(root: &Path, id: &str) -> Result<Dir> {
     let path = root.join(id);
     let made = match make(&path, false) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            make(root, true).context(|| format!("state directory {}", root.display()))?;
+            make(root, true).map_err(|e| not_writable(root, &e))?;
             make(&path, false)
         }
         made => made,
@@ -139,8 +143,27 @@ pub fn claim(root: &Path, id: &str) -> Result<Dir> {
             Err(Error::new(format!("container {id:?} already exists"))
                 .hint(format!("`tierce delete {id}` removes it when it has stopped")))
         }
-        Err(e) => Err(too_long(id, &e).unwrap_or_else(|| Error::io(path.display().to_string(), &e))),
-        Ok(()) => Dir::open(path).context(|| "state directory"),
+        Err(e) => Err(too_long(id, &e).unwrap_or_else(|| not_writable(&path, &e))),
+        Ok(()) => own(path, id),
+    }
+}
+
+/// Locks a new directory until its container is on record, against a `delete --force` meanwhile.
+fn own(path: PathBuf, id: &str) -> Result<Dir> {
+    let deleted = || Error::new(format!("container {id:?} was deleted while it was being created"));
+    let dir = match Dir::open(path) {
+        Err(e) if e.raw_os_error() == Some(libc::ENOENT) => return Err(deleted()),
+        dir => dir.context(|| "state directory")?,
+    };
+    let locked = sys::fs::try_lock(dir.fd()).context(|| "lock the state directory")?;
+    if !locked || dir.is_removed()? { Err(deleted()) } else { Ok(dir) }
+}
+
+fn not_writable(path: &Path, e: &std::io::Error) -> Error {
+    let error = Error::io(format!("state directory {}", path.display()), e);
+    match e.raw_os_error() {
+        Some(libc::EACCES | libc::EROFS) => error.hint("--root names another directory"),
+        _ => error,
     }
 }
 
@@ -166,9 +189,14 @@ pub fn find(root: &Path, id: &str) -> Result<Option<Dir>> {
 /// Opens the directory of a container.
 ///
 /// # Errors
-/// `container "x" does not exist`: managers look for these words.
+/// Those of [`find`] and [`missing`].
 pub fn open(root: &Path, id: &str) -> Result<Dir> {
-    find(root, id)?.ok_or_else(|| Error::new(format!("container {id:?} does not exist")))
+    find(root, id)?.ok_or_else(|| missing(id))
+}
+
+/// `container "x" does not exist`: managers look for these words.
+pub fn missing(id: &str) -> Error {
+    Error::new(format!("container {id:?} does not exist"))
 }
 
 /// The ids below a root, sorted.
@@ -199,6 +227,29 @@ impl Dir {
         self.fd.as_fd()
     }
 
+    /// Waits until the container is on record, or its creation has failed: false if it is gone then.
+    ///
+    /// # Errors
+    /// Its creation takes longer than half a minute.
+    pub fn wait_until_made(&self) -> Result<bool> {
+        for _ in 0..LOCK_TRIES {
+            if sys::fs::try_lock(self.fd()).context(|| "lock the state directory")? {
+                return self.is_removed().map(|removed| !removed);
+            }
+            sys::poll::poll(&mut [], LOCK_WAIT).context(|| "poll")?;
+        }
+        Err(Error::new("the container is still being created").hint("end the process that creates it first"))
+    }
+
+    /// The container is on record: others may delete it.
+    pub fn made(&self) -> Result<()> {
+        sys::fs::unlock(self.fd()).context(|| "unlock the state directory")
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        sys::fs::is_removed(self.fd()).context(|| "state directory")
+    }
+
     /// Replaces the state.
     pub fn write(&self, state: &State) -> Result<()> {
         let text = serde_json::to_vec(state).map_err(|e| Error::new(e.to_string())).context(|| "state")?;
@@ -220,7 +271,10 @@ impl Dir {
         };
         let text = std::io::read_to_string(fs::File::from(file)).context(name)?;
         let state = serde_json::from_str(&text).map_err(|e| {
-            Error::new(e.to_string()).context(name()).hint("`tierce delete --force` removes the container")
+            let id = self.path.file_name().unwrap_or_default().display();
+            Error::new(e.to_string())
+                .context(name())
+                .hint(format!("`tierce delete --force {id}` removes the container"))
         })?;
         Ok(Some(state))
     }
@@ -282,7 +336,7 @@ impl Dir {
 /// Is init there, and the same one? A zombie is not.
 pub fn is_alive(state: &State) -> bool {
     stat_of(state.pid)
-        .is_some_and(|(letter, start)| start == state.start_time && !matches!(letter, 'Z' | 'X'))
+        .is_some_and(|(letter, _, start)| start == state.start_time && !matches!(letter, 'Z' | 'X'))
 }
 
 /// A pidfd of init, if it is there and the same one.
@@ -294,10 +348,19 @@ pub fn init(state: &State) -> Option<OwnedFd> {
 
 /// When a process was started, in clock ticks after boot.
 pub fn start_time(pid: i32) -> Option<u64> {
-    stat_of(pid).map(|(_, start)| start)
+    stat_of(pid).map(|(_, _, start)| start)
 }
 
-fn stat_of(pid: i32) -> Option<(char, u64)> {
+/// Has the process executed a program since it was forked? A zombie can still be asked; `None` if even
+/// that is gone.
+pub fn has_executed(pid: i32) -> Option<bool> {
+    /// PF_FORKNOEXEC of the kernel's sched.h, which execve(2) clears before it closes any fd.
+    const FORKED_ONLY: u64 = 0x40;
+    stat_of(pid).map(|(_, flags, _)| flags & FORKED_ONLY == 0)
+}
+
+/// State, flags and start time (proc_pid_stat(5)).
+fn stat_of(pid: i32) -> Option<(char, u64, u64)> {
     if pid <= 0 {
         return None;
     }
@@ -307,7 +370,8 @@ fn stat_of(pid: i32) -> Option<(char, u64)> {
     // The name, in parentheses, may hold anything.
     let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
     let letter = fields.next()?.chars().next()?;
-    Some((letter, fields.nth(18)?.parse().ok()?))
+    let flags = fields.nth(5)?.parse().ok()?;
+    Some((letter, flags, fields.nth(12)?.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use super::{
 };
 use super::{grammar, help, values};
 use crate::error::{Context, Error, Result};
+use crate::state::check_id;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// Reads the arguments of the program, the first of which is its own name.
@@ -23,7 +25,8 @@ pub fn parse<I: Iterator<Item = OsString>>(args: I) -> Result<Invocation, Exit> 
         return Err(Exit::Print(help::program()));
     }
     let operands = std::mem::take(&mut spelled.operands);
-    let refuse = |error| Exit::Refuse { error, log: None };
+    let log = log_of(&spelled.flags);
+    let refuse = |error| Exit::Refuse { error, log: log.clone() };
     let mut given = grammar::parse(GLOBAL, &[], spelled).map_err(|e| refuse(see(e, "tierce --help")))?;
     if given.is_set("version") {
         return Err(Exit::Print(help::version()));
@@ -34,6 +37,14 @@ pub fn parse<I: Iterator<Item = OsString>>(args: I) -> Result<Invocation, Exit> 
         Err(Stop::Help(text)) => Err(Exit::Print(text)),
         Err(Stop::Mistake(error)) => Err(Exit::Refuse { error, log: Some(global.log) }),
     }
+}
+
+/// The log of a call that makes no sense otherwise: a manager shows nothing but the log.
+fn log_of(flags: &[OsString]) -> Option<LogOptions> {
+    let last = |name: &[u8]| flags.iter().rev().find_map(|flag| flag.as_bytes().strip_prefix(name));
+    let file = values::log_file(OsStr::from_bytes(last(b"--log=")?).to_owned()).ok()?;
+    let format = last(b"--log-format=").and_then(|name| values::log_format(OsStr::from_bytes(name)).ok());
+    Some(LogOptions { file: Some(file), format: format.unwrap_or(LogFormat::Text), level: LogLevel::Warning })
 }
 
 /// Why there is no command.
@@ -230,7 +241,9 @@ fn exec_process(given: &mut Given) -> Result<ExecProcess> {
 }
 
 fn id(given: &mut Given) -> Result<String> {
-    values::text("container id", given.value("ID").unwrap_or_default())
+    let id = values::text("container id", given.value("ID").unwrap_or_default())?;
+    check_id(&id)?;
+    Ok(id)
 }
 
 fn bundle(given: &mut Given) -> Result<PathBuf> {

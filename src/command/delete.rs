@@ -24,11 +24,20 @@ pub fn run(env: &Env, id: &str, force: bool) -> Result<()> {
 
 fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
     let Some(dir) = state::find(&env.root, id)? else {
-        return if force { Ok(()) } else { Err(Error::new(format!("container {id:?} does not exist"))) };
+        return if force { Ok(()) } else { Err(state::missing(id)) };
     };
+    if !dir.wait_until_made()? {
+        return if force { Ok(()) } else { Err(state::missing(id)) };
+    }
     let state = match dir.read() {
         Ok(Some(state)) => state,
-        _ if force => return destroy(&dir, &guess(id)),
+        Err(_) if force => {
+            // Init is not known any more, but its cgroup is.
+            let guess = guess(id);
+            cgroup::kill(&guess.cgroup, libc::SIGKILL)?;
+            return destroy(&dir, &guess);
+        }
+        Ok(None) if force => return destroy(&dir, &guess(id)),
         Ok(None) => return dir.read_complete(id).map(drop),
         Err(e) => return Err(e),
     };

@@ -79,8 +79,16 @@ fn refuse_later(options: &ExecOptions) -> Result<()> {
 
 /// Parse, validate, plan.
 fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
-    let config = state.config.clone().map_or(Config::InBundle, Config::File);
-    let spec = make::load(&state.bundle, &config)?.spec;
+    let Some(config) = state.config.clone().map(Config::File) else {
+        return Err(Error::new(
+            "the container's configuration came from standard input, which exec cannot read again",
+        ));
+    };
+    let loaded = make::load(&state.bundle, &config).map_err(|e| match e.as_errno() {
+        Some(libc::ENOENT) => e.hint("exec reads the container's configuration again"),
+        _ => e,
+    });
+    let spec = loaded?.spec;
     let process = process(options, &spec)?;
     let facts = probe::probe(false)?;
     let plan_options = Options {

@@ -47,7 +47,7 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),
     };
-    let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| "config.json")?;
+    let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| name(&options.config))?;
     debug(format_args!("bundle {} is planned", bundle.dir.display()));
     super::warn(&plan.warnings);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
@@ -64,10 +64,19 @@ pub fn load(dir: &Path, config: &Config) -> Result<Bundle> {
         Config::Stdin => ConfigSource::Stdin,
     };
     let bundle = bundle::load(dir, &source)?;
-    for warning in validate::check(&bundle.spec).context(|| "config.json")? {
-        crate::log::warn(format_args!("config.json: {}: {}", warning.path, warning.text));
+    for warning in validate::check(&bundle.spec).context(|| name(config))? {
+        crate::log::warn(format_args!("{}: {}: {}", name(config), warning.path, warning.text));
     }
     Ok(bundle)
+}
+
+/// What a configuration is called in messages.
+pub fn name(config: &Config) -> String {
+    match config {
+        Config::InBundle => "config.json".into(),
+        Config::File(path) => path.display().to_string(),
+        Config::Stdin => "standard input".into(),
+    }
 }
 
 /// `--preserve-fds` and $LISTEN_FDS (sd_listen_fds(3)): that many fds from 3 on, which must be there,
@@ -127,8 +136,9 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         no_pivot: container.root.no_pivot,
         program: program.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
         config: match &options.config {
+            Config::InBundle => Some(bundle.dir.join("config.json")),
             Config::File(path) => path.canonicalize().ok(),
-            Config::InBundle | Config::Stdin => None,
+            Config::Stdin => None,
         },
         ..State::default()
     }
@@ -185,7 +195,8 @@ impl Making {
         self.state.start_time = state::start_time(pid).unwrap_or(0);
         self.dir.write(&self.state)?;
         debug(format_args!("container {} is on record", self.state.id));
-        pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))
+        pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))?;
+        self.dir.made()
     }
 
     /// Nothing is undone any more.

@@ -38,7 +38,7 @@ impl Env {
             CgroupManager::Cgroupfs => Manager::Cgroupfs,
             CgroupManager::Disabled => Manager::Disabled,
             CgroupManager::Systemd => {
-                return Err(Error::not_supported_yet("--systemd-cgroup")
+                return Err(Error::not_supported_yet("--systemd-cgroup or --cgroup-manager systemd")
                     .hint("leave it out; tierce makes the cgroup by itself"));
             }
         };

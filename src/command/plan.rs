@@ -30,7 +30,8 @@ fn show(env: &Env, options: &PlanOptions) -> Result<String> {
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),
     };
-    let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| "config.json")?;
+    let plan =
+        plan::container(&bundle.spec, &facts, &plan_options).context(|| make::name(&options.config))?;
     super::warn(&plan.warnings);
     let lines = print::lines(&plan);
     match options.format {

@@ -36,6 +36,9 @@ fn start(env: &Env, id: &str) -> Result<()> {
     loop {
         match wire::receive(gate.as_fd()).context(|| "init")? {
             FromChild::Failure(failure) => return Err(describe::start_failure(&state.program, &failure)),
+            FromChild::Closed if state::has_executed(state.pid) == Some(false) => {
+                return Err(gone().hint("linux.seccomp must allow execve, sendmsg and exit_group"));
+            }
             FromChild::Closed => return Ok(()),
             FromChild::Ready | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
         }

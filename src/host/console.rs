@@ -25,7 +25,13 @@ pub fn connect(path: &Path) -> Result<OwnedFd> {
         .context(failed)?;
     let mut short = format!("/proc/self/fd/{}/", std::os::fd::AsRawFd::as_raw_fd(&dir)).into_bytes();
     short.extend_from_slice(name.as_bytes());
-    sys::socket::connect_stream(&c(short)?).context(failed)
+    sys::socket::connect_stream(&c(short)?).map_err(|e| {
+        let error = Error::io(failed(), &e);
+        match e.raw_os_error() {
+            Some(libc::ECONNREFUSED) => error.hint("nobody listens there, or it is no socket"),
+            _ => error,
+        }
+    })
 }
 
 /// Sends the master over the socket, with its name as the message, as runc does.

@@ -4,9 +4,11 @@ use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Cgroup;
 use crate::host::idmap;
+use crate::plan::cgroup::Version;
 use crate::plan::mounts::Source;
 use crate::plan::namespaces::{Join, Kind, NamespacePlan};
 use crate::plan::{Container, Plan, Sandbox, describe};
+use crate::state;
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::process::{Cloned, Ended};
@@ -73,7 +75,13 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
     {
         borrowed.enter(Kind::Pid, join.pidfd, proc.as_fd())?;
     }
-    let cloned = sys::process::clone3(namespaces.clone, into);
+    let cloned = match sys::process::clone3(namespaces.clone, into) {
+        // An ordinary user may be in a cgroup that none of his processes may leave.
+        Err(e) if e.raw_os_error() == Some(libc::EACCES) && !container.is_some_and(needs_v2) => {
+            sys::process::clone3(namespaces.clone, None)
+        }
+        cloned => cloned,
+    };
     let (pid, pidfd) = match cloned {
         Ok(Cloned::Child) => {
             let fds = Fds {
@@ -91,10 +99,8 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
         Err(e) => return Err(describe::clone_failed(namespaces, &e)),
     };
     let mut launched = Launched { pid, pidfd, terminal: None, socket, last_barrier: "cloned" };
-    borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd())).map_err(|e| {
-        launched.kill();
-        e
-    })?;
+    let assisted = borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd()));
+    assisted.inspect_err(|_| launched.kill())?;
     Ok(launched)
 }
 
@@ -146,7 +152,11 @@ impl Launched {
     /// Why the program could not be executed.
     pub fn until_running(&mut self, plan: &Plan) -> Result<()> {
         while !matches!(self.next(plan)?, FromChild::Closed) {}
-        Ok(())
+        // It also closes where the child dies before: of the filter, of the memory limit.
+        match state::has_executed(self.pid) {
+            Some(false) => Err(self.died(plan)),
+            Some(true) | None => Ok(()),
+        }
     }
 
     /// The next record; failures become errors, terminal and pid are kept.
@@ -206,6 +216,11 @@ impl Borrowed {
     }
 }
 
+/// Does the configuration ask for something that only the v2 cgroup gives?
+fn needs_v2(container: &Container) -> bool {
+    container.cgroup.groups.iter().any(|g| g.version == Version::V2 && !g.optional)
+}
+
 /// The host's /proc, checked to be one.
 fn open_proc() -> Result<OwnedFd> {
     let proc = sys::fs::openat(CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0).context(|| "/proc")?;
@@ -225,15 +240,16 @@ fn check_root(container: &Container) -> Result<()> {
 
 /// A namespace joined by path may be the host's own: its parameters are not the container's to set.
 fn check_sysctls(container: &Container) -> Result<()> {
-    if container.sysctls.is_empty() {
-        return Ok(());
-    }
     for join in container.namespaces.joins() {
+        let Some(sysctl) = container.sysctls.iter().find(|s| s.namespace == Some(join.kind)) else {
+            continue;
+        };
         let inode = |path: &std::path::Path| std::fs::metadata(path).map(|m| m.ino()).ok();
         let own = inode(format!("/proc/self/ns/{}", join.kind.file()).as_ref());
         if own.is_some() && own == inode(std::ffi::OsStr::from_bytes(join.path.to_bytes()).as_ref()) {
             return Err(Error::new(format!(
-                "linux.sysctl: linux.namespaces[{}] is the host's own {} namespace",
+                "linux.sysctl[{:?}]: linux.namespaces[{}] is the host's own {} namespace",
+                sysctl.key,
                 join.index,
                 join.kind.name()
             )));

@@ -6,7 +6,6 @@
 //! needs it.
 
 mod limits;
-mod unsupported;
 
 use super::device_rules::Policy;
 use crate::error::{Error, Result, Violation};
@@ -155,7 +154,6 @@ pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
     let none = Resources::default();
     let resources = request.resources.unwrap_or(&none);
     let mut planner = Planner::default();
-    unsupported::check(resources)?;
     if request.manager == Manager::Cgroupfs {
         planner.groups(facts, request)?;
         planner.devices(resources, request.rootless);

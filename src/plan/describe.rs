@@ -1,7 +1,7 @@
 //! The words for what did not work: a record of the child, rendered from the same plan.
 
 use super::mounts::{Mount, Source};
-use super::namespaces::NamespacePlan;
+use super::namespaces::{Kind, NamespacePlan, UserNamespace};
 use super::{Container, Plan, Sandbox, identity};
 use crate::error::{Error, errno_text};
 use crate::sys::process::Ended;
@@ -12,7 +12,7 @@ use std::io;
 /// The error of a child's failure record.
 pub fn failure(plan: &Plan, failure: &Failure) -> Error {
     let error = match &plan.sandbox {
-        Sandbox::New(container) => in_container(plan, container, failure),
+        Sandbox::New(container) => in_container(container, failure),
         Sandbox::Join(_) => None,
     };
     error.unwrap_or_else(|| in_process(plan, failure))
@@ -23,7 +23,7 @@ fn errno(e: &io::Error) -> i32 {
 }
 
 /// Steps that exist only for a new container.
-fn in_container(plan: &Plan, container: &Container, f: &Failure) -> Option<Error> {
+fn in_container(container: &Container, f: &Failure) -> Option<Error> {
     let index = usize::from(f.index);
     let simple = |what: &str| Some(Error::errno(what, f.errno));
     match f.step {
@@ -36,6 +36,8 @@ fn in_container(plan: &Plan, container: &Container, f: &Failure) -> Option<Error
         | Step::CgroupMount => container.mounts.get(index).map(|mount| mount_failed(mount, f)),
         Step::EnterCgroup => {
             let group = container.cgroup.groups.iter().filter(|g| g.version == super::cgroup::Version::V1);
+            // An optional one may have been left out, and the numbers with it.
+            let group = group.filter(|g| !g.optional);
             let group = group.map(|g| format!("enter the cgroup {}{}", g.mount.display(), g.path)).nth(index);
             simple(&group.unwrap_or_else(|| "enter the cgroup".into()))
         }
@@ -47,15 +49,35 @@ fn in_container(plan: &Plan, container: &Container, f: &Failure) -> Option<Error
                 join.kind.name(),
                 join.path.to_string_lossy()
             );
-            simple(&what)
+            let error = simple(&what)?;
+            Some(match (join.kind, f.errno) {
+                (Kind::User, libc::EINVAL) => {
+                    error.hint("the caller is in that namespace already; leave it out")
+                }
+                _ => error,
+            })
         }
-        Step::RootOpen | Step::RootAttach => simple(&format!("root.path: {}", text(&container.root.path))),
+        Step::RootOpen | Step::RootAttach => {
+            let error = simple(&format!("root.path: {}", text(&container.root.path)))?;
+            let by_user_namespace = container.namespaces.user() != UserNamespace::Caller;
+            Some(match f.errno {
+                libc::EACCES if by_user_namespace => {
+                    error.hint("root of the user namespace may not enter it, or a directory above it")
+                }
+                _ => error,
+            })
+        }
         Step::RootPropagation => simple("linux.rootfsPropagation"),
         Step::ReadonlyRoot => simple("root.readonly"),
         Step::DeviceDirectory | Step::DeviceNode => {
-            let node = container.devices.nodes.get(index);
-            let what = node.map(|n| format!("{} ({} {})", n.location, n.letter(), n.display()));
-            simple(&what.unwrap_or_else(|| "default devices (/dev)".into()))
+            let Some(node) = container.devices.nodes.get(index) else {
+                return simple("default devices (/dev)");
+            };
+            let error = simple(&format!("{} ({} {})", node.location, node.letter(), node.display()))?;
+            Some(match f.errno {
+                libc::EEXIST => error.hint("it is there already, as another kind of file or device"),
+                _ => error,
+            })
         }
         Step::DeviceLink => {
             let link = container.devices.links.get(index)?;
@@ -83,17 +105,6 @@ fn in_container(plan: &Plan, container: &Container, f: &Failure) -> Option<Error
             let error = simple(&format!("linux.namespaces: make {}", names(&container.namespaces)))?;
             Some(namespace_hint(error, f.errno))
         }
-        _ => terminal_failed(plan, f),
-    }
-}
-
-fn terminal_failed(plan: &Plan, f: &Failure) -> Option<Error> {
-    plan.process.as_ref()?.terminal?;
-    match f.step {
-        Step::Terminal if f.index == 0 => Some(
-            Error::errno("process.terminal: open /dev/pts/ptmx", f.errno)
-                .hint("a terminal needs a mount of type devpts at /dev/pts"),
-        ),
         _ => None,
     }
 }
@@ -108,12 +119,22 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
     let simple = |what: String| Error::errno(what, f.errno);
     let cap = || identity::CAPABILITIES.get(index).copied().unwrap_or("a capability");
     match f.step {
-        Step::FindProgram | Step::Execute => program(&program_name(plan), f.errno),
+        Step::FindProgram | Step::Execute => {
+            let error = program(&program_name(plan), f);
+            match (f.errno, &process.seccomp) {
+                (libc::EPERM | libc::ENOSYS, Some(_)) => error.hint("linux.seccomp may refuse execve"),
+                _ => error,
+            }
+        }
         Step::WorkingDirectory | Step::WorkingDirectoryCreate => {
-            let error = simple(format!("process.cwd: {}", text(&process.cwd)));
-            match f.part == 0 && f.step == Step::WorkingDirectory && f.index == 1 {
-                true => error.hint("the working directory lies outside the container"),
-                false => error,
+            let cwd = text(&process.cwd);
+            let error = simple(format!("process.cwd: {cwd}"));
+            match (f.step, f.index, f.errno) {
+                (Step::WorkingDirectory, 1, _) => {
+                    error.hint("the working directory lies outside the container")
+                }
+                (_, _, libc::EROFS) => error.hint(read_only(&cwd)),
+                _ => error,
             }
         }
         Step::Rlimit => match identity.rlimits.get(index) {
@@ -139,6 +160,8 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
             let length = process.seccomp.as_ref().map_or(0, |s| s.program.len());
             simple(format!("linux.seccomp: load the filter ({length} instructions)"))
         }
+        Step::Terminal if f.index == 0 => simple("process.terminal: open /dev/pts/ptmx".into())
+            .hint("a terminal needs a mount of type devpts at /dev/pts"),
         Step::Terminal | Step::TerminalConsole => simple("process.terminal".into()),
         step => simple(words(step).into()),
     }
@@ -169,19 +192,35 @@ fn program_name(plan: &Plan) -> String {
 }
 
 /// Why the program cannot run, in the words that managers tell exit status 126 and 127 by.
-pub fn program(name: &str, errno: i32) -> Error {
-    match errno {
-        libc::ENOENT | libc::ENOTDIR if !name.contains('/') => {
-            Error::new(format!("process.args[0]: {name:?}: executable file not found in $PATH")).exit(127)
+fn program(name: &str, f: &Failure) -> Error {
+    let found = f.step == Step::Execute;
+    let what = || format!("process.args[0]: {name:?}");
+    match f.errno {
+        libc::ENOENT | libc::ENOTDIR if !found && !name.contains('/') => {
+            Error::new(format!("{}: executable file not found in $PATH", what())).exit(127)
         }
-        libc::ENOENT | libc::ENOTDIR => Error::errno(format!("process.args[0]: {name:?}"), libc::ENOENT)
-            .hint("if the file is there, its interpreter or dynamic loader is not")
-            .exit(127),
-        libc::ENOEXEC => Error::errno(format!("process.args[0]: {name:?}"), errno)
+        libc::ENOENT | libc::ENOTDIR => {
+            let error = Error::errno(what(), libc::ENOENT).exit(127);
+            match found {
+                true => error.hint("if the file is there, its interpreter or dynamic loader is not"),
+                false => error,
+            }
+        }
+        libc::ENOEXEC => Error::errno(what(), f.errno)
             .hint("not a program of this machine's kind, or a script without `#!`")
             .exit(126),
-        _ => Error::errno(format!("process.args[0]: {name:?}"), errno).exit(126),
+        libc::EACCES => Error::errno(what(), f.errno)
+            .hint("it is no regular file, not executable for this user, or on a mount with noexec")
+            .exit(126),
+        libc::E2BIG => Error::errno(what(), f.errno)
+            .hint("process.args and process.env, or one string of them, are longer than the kernel takes")
+            .exit(126),
+        _ => Error::errno(what(), f.errno).exit(126),
     }
+}
+
+fn read_only(path: &str) -> String {
+    format!("{path} does not exist and cannot be made on a read-only filesystem")
 }
 
 fn mount_failed(mount: &Mount, f: &Failure) -> Error {
@@ -227,14 +266,23 @@ fn mount_failed(mount: &Mount, f: &Failure) -> Error {
 }
 
 fn target_hint(error: Error, mount: &Mount, f: &Failure) -> Error {
+    let target = mount.target.display();
+    let no_symlinks = matches!(&mount.source, Source::Filesystem(fs) if fs.no_symlinks);
     match (f.step, f.errno) {
-        (Step::MountTarget, libc::ELOOP) => {
-            error.hint(format!("{} must not be, or lie behind, a symbolic link", mount.target.display()))
+        (Step::MountTarget, libc::ELOOP) if no_symlinks => {
+            error.hint(format!("{target} must not be, or lie behind, a symbolic link"))
         }
-        (Step::MountTarget, libc::EROFS) => error.hint(format!(
-            "{} does not exist and cannot be made on a read-only filesystem",
-            mount.target.display()
-        )),
+        (Step::MountTarget, libc::ELOOP) => {
+            error.hint(format!("the symbolic links of {target} lead in a circle"))
+        }
+        // What is missing is made, but not through a link.
+        (Step::MountTarget, libc::ENOENT) => {
+            error.hint(format!("a symbolic link in {target} leads to nothing"))
+        }
+        (Step::MountTarget, libc::ENOTDIR) => {
+            error.hint(format!("{target}, or a parent of it, is not a directory"))
+        }
+        (Step::MountTarget, libc::EROFS) => error.hint(read_only(&target)),
         (Step::MountCreate, libc::EPERM) => {
             error.hint("in a user namespace some filesystems need the namespace they show to be new as well")
         }
@@ -254,6 +302,9 @@ pub fn clone_failed(namespaces: &NamespacePlan, e: &io::Error) -> Error {
 fn namespace_hint(error: Error, errno: i32) -> Error {
     match errno {
         libc::EPERM => error.hint("an ordinary user needs a new user namespace for the others"),
+        libc::EAGAIN => {
+            error.hint("the limit of processes is reached: pids.limit, or RLIMIT_NPROC of the caller")
+        }
         libc::ENOSPC | libc::EUSERS => error.hint("too many namespaces, see /proc/sys/user/max_*_namespaces"),
         _ => error,
     }
@@ -303,7 +354,13 @@ pub fn died(plan: &Plan, ended: Ended, barrier: &str) -> Error {
         Ended::Killed(libc::SIGSYS) => Error::new(format!(
             "init was killed after {barrier:?} by the seccomp filter (SIGSYS): linux.seccomp must allow execve"
         )),
-        Ended::Killed(signal) => Error::new(format!("init was killed after {barrier:?} by signal {signal}")),
+        Ended::Killed(signal) => {
+            let error = Error::new(format!("init was killed after {barrier:?} by signal {signal}"));
+            match plan.process.as_ref().is_some_and(|p| p.seccomp.is_some()) {
+                true => error.hint("linux.seccomp must allow execve, sendmsg and exit_group"),
+                false => error,
+            }
+        }
         Ended::Exited(status) => {
             Error::new(format!("init ended with status {status} after {barrier:?} without a word"))
         }
@@ -320,7 +377,7 @@ fn memory_limit(plan: &Plan) -> Option<String> {
 pub fn start_failure(name: &str, f: &Failure) -> Error {
     match f.step {
         Step::Execute if f.index == u16::MAX => Error::new("process: is missing, there is nothing to start"),
-        Step::Execute | Step::FindProgram => program(name, f.errno),
+        Step::Execute | Step::FindProgram => program(name, f),
         Step::Seccomp => Error::errno("linux.seccomp: load the filter", f.errno),
         Step::Capabilities | Step::AmbientSet => Error::errno("process.capabilities", f.errno),
         step => Error::new(format!("{}: {}", words(step), errno_text(f.errno))),

@@ -155,6 +155,8 @@ pub struct Sysctl {
     pub value: String,
     /// As configured.
     pub key: String,
+    /// The namespace that it belongs to.
+    pub namespace: Option<Kind>,
 }
 
 /// Plans a new container.
@@ -287,6 +289,7 @@ fn sysctls(linux: &config::Linux) -> Result<Vec<Sysctl>> {
             path: c_string("linux.sysctl", &format!("sys/{path}"))?,
             value: value.clone(),
             key: key.clone(),
+            namespace: sysctl::namespace(&path).and_then(Kind::from_name),
         })
     };
     linux.sysctl.iter().map(of).collect()

@@ -218,6 +218,14 @@ fn maps(linux: &Linux, facts: &Facts) -> Result<UserMaps> {
         only_own_id("linux.uidMappings", &linux.uid_mappings, facts.uid)?;
         only_own_id("linux.gidMappings", &linux.gid_mappings, facts.gid)?;
     }
+    for (path, mappings) in
+        [("linux.uidMappings", &linux.uid_mappings), ("linux.gidMappings", &linux.gid_mappings)]
+    {
+        if !mapped(mappings, 0) {
+            let text = "does not map id 0, as which the container is set up".into();
+            return Err(Error::invalid(vec![Violation { path: path.into(), text }]));
+        }
+    }
     Ok(UserMaps {
         uid_map: text(&linux.uid_mappings),
         gid_map: text(&linux.gid_mappings),

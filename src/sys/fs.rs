@@ -208,10 +208,19 @@ pub fn write(fd: BorrowedFd, buf: &[u8]) -> io::Result<usize> {
     Ok(n as usize)
 }
 
-/// flock(2) `LOCK_EX`; blocks.
-pub fn lock_exclusive(fd: BorrowedFd) -> io::Result<()> {
+/// flock(2) `LOCK_EX | LOCK_NB`: false if somebody else has it.
+pub fn try_lock(fd: BorrowedFd) -> io::Result<bool> {
     // SAFETY: plain integers.
-    check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX) }.into()).map(drop)
+    match check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }.into()) {
+        Err(e) if e.raw_os_error() == Some(libc::EWOULDBLOCK) => Ok(false),
+        locked => locked.map(|_| true),
+    }
+}
+
+/// flock(2) `LOCK_UN`, also of what a child inherited.
+pub fn unlock(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_UN) }.into()).map(drop)
 }
 
 /// chdir(2)

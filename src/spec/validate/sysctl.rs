@@ -58,6 +58,14 @@ fn scope(path: &str) -> Scope {
     }
 }
 
+/// The type of the namespace that the parameter in the file `path` belongs to.
+pub fn namespace(path: &str) -> Option<&'static str> {
+    match scope(path) {
+        Scope::Namespace(typ) => Some(typ),
+        Scope::Hostname | Scope::Host => None,
+    }
+}
+
 /// Checks every parameter against the namespaces that are new or joined.
 pub(super) fn check(sysctl: &BTreeMap<String, String>, spec: &Spec, at: &At<'_>, report: &mut Report) {
     let mut files = BTreeMap::new();
