@@ -271,8 +271,6 @@ fn what_a_version_cannot_do_is_refused_and_what_says_nothing_is_not() {
         "blockIO": {"weight": 0, "weightDevice": []}, "hugepageLimits": [], "network": {}, "rdma": {}
     });
     assert!(writes(&planned(&hybrid(), docker)).is_empty());
-    let error = try_plan(&hybrid(), None, false, json!({"blockIO": {"weight": 10}})).unwrap_err();
-    assert_eq!(error.to_string(), "linux.resources.blockIO: not supported yet");
 }
 
 #[test]
