@@ -108,7 +108,7 @@ pub enum Command {
 pub enum Config {
     /// `config.json` in the bundle.
     InBundle,
-    /// `--config FILE`, relative to the bundle.
+    /// `--config FILE`, relative to the working directory.
     File(PathBuf),
     /// `--config -`
     Stdin,

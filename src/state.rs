@@ -359,6 +359,19 @@ pub fn has_executed(pid: i32) -> Option<bool> {
     stat_of(pid).map(|(_, flags, _)| flags & FORKED_ONLY == 0)
 }
 
+/// Is the process about to end: exiting, or with a SIGKILL that it has not been told of yet?
+pub fn is_dying(pid: i32) -> bool {
+    /// PF_EXITING of the kernel's sched.h.
+    const EXITING: u64 = 0x4;
+    let kill = 1u64 << (libc::SIGKILL - 1);
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = |name| {
+        let mask = status.lines().find_map(|line: &str| line.strip_prefix(name));
+        mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or(0) & kill != 0
+    };
+    stat_of(pid).is_none_or(|(_, flags, _)| flags & EXITING != 0) || pending("SigPnd:") || pending("ShdPnd:")
+}
+
 /// State, flags and start time (proc_pid_stat(5)).
 fn stat_of(pid: i32) -> Option<(char, u64, u64)> {
     if pid <= 0 {

@@ -97,7 +97,7 @@ const fn operand(name: &'static str, count: Count, help: &'static str) -> Operan
 const BUNDLE: Flag =
     value("b", "bundle", "DIR", "Directory with config.json and the root filesystem (default: .)");
 const CONFIG: Flag =
-    value("f", "config", "FILE", "Read this file of the bundle, not config.json; - is stdin");
+    value("f", "config", "FILE", "Read this file, not config.json of the bundle; - is stdin");
 const CONSOLE_SOCKET: Flag =
     value("", "console-socket", "PATH", "Unix socket to send the terminal's master end to");
 const PID_FILE: Flag = value("", "pid-file", "FILE", "Write the pid of the container's first process here");
@@ -160,7 +160,7 @@ ended it. Interrupts and other signals are passed on to it.
 Examples:
   tierce run box                         the bundle in this directory, with its terminal
   tierce run -b /srv/web -d web          in the background; `tierce kill web` ends it
-  tierce run -b /srv/web -f test.json t  another configuration of the same bundle
+  tierce run -b /srv/web -f test.json t  the same bundle, configured by ./test.json
 ",
 };
 

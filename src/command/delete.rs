@@ -42,8 +42,10 @@ fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
         Err(e) => return Err(e),
     };
     match dir.status(&state) {
-        Status::Running | Status::Creating if !force => {
-            let status = dir.status(&state).name();
+        // Right behind a `kill ID KILL` it is not stopped yet, but nothing can keep it from that.
+        Status::Running if state::is_dying(state.pid) => destroy(&dir, &state),
+        status @ (Status::Running | Status::Creating) if !force => {
+            let status = status.name();
             Err(Error::new(format!("cannot delete container {id:?} that is not stopped: {status}"))
                 .hint(format!("`tierce delete --force {id}` kills it first")))
         }

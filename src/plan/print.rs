@@ -1,6 +1,6 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
-use super::cgroup::DeviceAccess;
+use super::cgroup::{DeviceAccess, Version};
 use super::mounts::{Mount, Source};
 use super::namespaces::{Join, Kind};
 use super::process::Process;
@@ -66,7 +66,8 @@ pub fn text(lines: &[Line]) -> String {
 
 fn host(out: &mut Lines, c: &Container) {
     for group in &c.cgroup.groups {
-        out.add("make cgroup", format!("{}{}", group.mount.display(), group.path), "linux.cgroupsPath");
+        let perhaps = if group.optional { ", if that is allowed" } else { "" };
+        out.add("make cgroup", format!("{}{perhaps}", group.directory().display()), "linux.cgroupsPath");
         for write in &group.writes {
             out.add("write", format!("{:?} to {}", write.value, write.file), &write.location);
         }
@@ -75,16 +76,23 @@ fn host(out: &mut Lines, c: &Container) {
             out.add("attach", object, "linux.resources.devices");
         }
     }
+    for mount in c.mounts.iter().filter(|m| c.host_opens_binds && matches!(m.source, Source::Bind(_))) {
+        out.add("open", format!("the source of the {}", mount.label), format!("{}.source", mount.location));
+    }
     for join in &c.namespaces.host_joins {
         add_join(out, "be born in", join);
     }
-    let at_clone: Vec<_> =
-        Kind::ALL.iter().filter(|k| c.namespaces.clone & k.flag() != 0).map(|k| k.name()).collect();
-    let object = match at_clone.is_empty() {
+    let into = c.cgroup.groups.iter().find(|g| g.version == Version::V2);
+    let into = into.map_or(String::new(), |g| format!(", into cgroup {}", g.directory().display()));
+    out.add("clone", format!("{}{into}", new_namespaces(c.namespaces.clone)), "linux.namespaces");
+}
+
+fn new_namespaces(flags: u64) -> String {
+    let names: Vec<_> = Kind::ALL.iter().filter(|k| flags & k.flag() != 0).map(|k| k.name()).collect();
+    match names.is_empty() {
         true => "no new namespace".to_owned(),
-        false => format!("new namespaces: {}", at_clone.join(", ")),
-    };
-    out.add("clone", object, "linux.namespaces");
+        false => format!("new namespaces: {}", names.join(", ")),
+    }
 }
 
 fn host_after_clone(out: &mut Lines, c: &Container, process: Option<&Process>) {
@@ -107,20 +115,27 @@ fn add_join(out: &mut Lines, action: &'static str, join: &Join) {
 }
 
 fn namespaces(out: &mut Lines, c: &Container) {
-    for group in c.cgroup.groups.iter().filter(|g| g.version == super::cgroup::Version::V1) {
+    for group in c.cgroup.groups.iter().filter(|g| g.version == Version::V1) {
         out.add("enter", format!("{}{}/tasks", group.mount.display(), group.path), "");
     }
     for join in &c.namespaces.child_joins {
         add_join(out, "setns", join);
     }
+    let mut unshare = c.namespaces.unshare;
+    if c.namespaces.hop {
+        if unshare & Kind::Pid.flag() != 0 {
+            out.add("unshare", new_namespaces(Kind::Pid.flag()), "linux.namespaces");
+            unshare &= !Kind::Pid.flag();
+        }
+        out.add("clone", "once more, into the pid namespace", "linux.namespaces");
+    }
     if c.namespaces.become_root {
-        out.add("setuid", "0 of the user namespace", "");
+        out.add("setuid", "0 of the user namespace, after setgid 0", "");
     }
-    for kind in Kind::ALL.iter().filter(|k| c.namespaces.unshare & k.flag() != 0) {
-        out.add("unshare", kind.name(), "linux.namespaces");
-    }
-    if c.namespaces.new_cgroup {
-        out.add("unshare", "cgroup", "linux.namespaces");
+    for flags in [unshare, if c.namespaces.new_cgroup { Kind::Cgroup.flag() } else { 0 }] {
+        if flags != 0 {
+            out.add("unshare", new_namespaces(flags), "linux.namespaces");
+        }
     }
     if c.namespaces.is_new(Kind::Network) {
         out.add("bring up", "lo", "");
@@ -150,7 +165,7 @@ fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
             }
         }
     }
-    let make = if c.devices.by_bind { "bind node" } else { "mknod" };
+    let make = |letter| if c.devices.by_bind && letter != 'p' { "bind node" } else { "mknod" };
     for node in &c.devices.nodes {
         let object = format!(
             "{} {} {}:{} {:o}",
@@ -160,13 +175,16 @@ fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
             node.minor,
             node.mode & 0o7777
         );
-        out.add(make, object, &node.location);
+        out.add(make(node.letter()), object, &node.location);
     }
     for link in c.devices.links {
         out.add("symlink", format!("/dev/{} -> {}", lossy(link.name), lossy(link.target)), "");
     }
     if process.is_some_and(|p| p.terminal.is_some()) {
         out.add("open", "a pseudo-terminal as stdin, stdout, stderr and /dev/console", "process.terminal");
+    }
+    if let Some(process) = process.filter(|p| !p.cwd_in_root.is_root()) {
+        out.add("mkdir", format!("{} if it is missing", process.cwd_in_root.display()), "process.cwd");
     }
     for (i, path) in c.readonly.iter().enumerate() {
         out.add("make read-only", path.display(), format!("linux.readonlyPaths[{i}]"));
@@ -177,8 +195,10 @@ fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
     if c.root.readonly {
         out.add("make read-only", "/", "root.readonly");
     }
-    let change = if c.root.no_pivot { "chroot" } else { "pivot_root" };
-    out.add(change, "the root filesystem, and detach the host's", "");
+    match c.root.no_pivot {
+        true => out.add("chroot", "the root filesystem, moved over the host's", ""),
+        false => out.add("pivot_root", "the root filesystem, and detach the host's", ""),
+    }
     if c.root.final_propagation != 0 {
         let object = format!("/ {}", propagation(c.root.final_propagation));
         out.add("set propagation", object, "linux.rootfsPropagation");
@@ -195,6 +215,7 @@ fn program(out: &mut Lines, p: &Process) {
         let object = format!("{name} soft {} hard {}", limit.soft, limit.hard);
         out.add("setrlimit", object, format!("process.rlimits[{i}]"));
     }
+    out.add("chdir", lossy(&p.cwd), "process.cwd");
     if !p.identity.bounding_drop.is_empty() {
         let object = format!("{} capabilities from the bounding set", p.identity.bounding_drop.len());
         out.add("drop", object, "process.capabilities.bounding");
@@ -204,15 +225,29 @@ fn program(out: &mut Lines, p: &Process) {
     }
     out.add("setgid", p.identity.gid.to_string(), "process.user.gid");
     out.add("setuid", p.identity.uid.to_string(), "process.user.uid");
-    out.add("chdir", lossy(&p.cwd), "process.cwd");
     out.add("umask", format!("{:04o}", p.identity.umask), "process.user.umask");
     if p.identity.no_new_privs {
         out.add("set", "no_new_privs", "process.noNewPrivileges");
     }
+    let args: Vec<_> = p.args.strings().iter().map(|a| format!("{:?}", a.to_string_lossy())).collect();
+    let first = args.first().map_or("", |program| program.as_str());
+    // Without no_new_privs loading the filter takes CAP_SYS_ADMIN, so the rest goes after it.
+    let late = p.seccomp.is_some() && !p.identity.no_new_privs;
+    if !late {
+        capabilities(out, p);
+    }
+    out.add("look for", first, "process.args");
     out.add("wait", "for the start", "");
     if let Some(filter) = &p.seccomp {
         out.add("seccomp", format!("a filter of {} instructions", filter.program.len()), "linux.seccomp");
     }
+    if late {
+        capabilities(out, p);
+    }
+    out.add("execve", args.join(" "), "process.args");
+}
+
+fn capabilities(out: &mut Lines, p: &Process) {
     let caps = &p.identity.caps;
     for (set, mask) in
         [("permitted", caps.permitted), ("effective", caps.effective), ("inheritable", caps.inheritable)]
@@ -221,8 +256,6 @@ fn program(out: &mut Lines, p: &Process) {
     }
     let ambient = p.identity.ambient.iter().map(|c| 1u64 << c).sum();
     out.add("capset", format!("ambient {}", cap_names(ambient)), "process.capabilities.ambient");
-    let args: Vec<_> = p.args.strings().iter().map(|a| format!("{:?}", a.to_string_lossy())).collect();
-    out.add("execve", args.join(" "), "process.args");
 }
 
 fn cap_names(mask: u64) -> String {

@@ -21,19 +21,22 @@ pub fn block_all() -> io::Result<()> {
     check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) }.into()).map(drop)
 }
 
-/// Unblocks every signal and gives it its default action: what a program expects at execve, where
+/// Gives every signal its default action and unblocks it: what a program expects at execve, where
 /// an ignored signal would stay ignored (execve(2)).
 pub fn reset_all() -> io::Result<()> {
-    // SAFETY: an all-zero set is the empty one, a zero sigaction is SIG_DFL.
-    unsafe {
-        let empty: libc::sigset_t = zeroed();
-        let default: libc::sigaction = zeroed();
-        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGTERM]
-        {
-            libc::sigaction(signal, &default, std::ptr::null_mut());
-        }
-        check(libc::sigprocmask(libc::SIG_SETMASK, &empty, std::ptr::null_mut()).into()).map(drop)
+    /// Size of the kernel's signal set, in bytes.
+    const SET: usize = 8;
+    // As the kernel has it: handler, flags, restorer, mask. glibc's wrapper refuses 32 and 33.
+    let default = [0u64; 4];
+    let none = std::ptr::null_mut::<u64>();
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads one action and writes none. It refuses SIGKILL and SIGSTOP.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, SET) };
     }
+    // SAFETY: an all-zero set is the empty one.
+    let empty: libc::sigset_t = unsafe { zeroed() };
+    // SAFETY: the old mask is not asked for.
+    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &empty, std::ptr::null_mut()) }.into()).map(drop)
 }
 
 /// signalfd(2) for every signal.

@@ -1,0 +1,98 @@
+//! Child processes. This program is their subreaper, as managers are: the init process of a container whose
+//! `create` has ended becomes its child, and must not stay a zombie.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::soon;
+
+/// The children that somebody waits for. Locked while one is started or reaped, so that no pid is mistaken.
+static CHILDREN: Mutex<BTreeMap<i32, Option<ExitStatus>>> = Mutex::new(BTreeMap::new());
+
+fn children() -> MutexGuard<'static, BTreeMap<i32, Option<ExitStatus>>> {
+    CHILDREN.lock().expect("lock")
+}
+
+/// Makes this program the subreaper. No other code may wait for a child from now on.
+pub fn become_subreaper() {
+    set_child_subreaper(true).expect("become the subreaper");
+    std::thread::spawn(|| {
+        loop {
+            reap();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+}
+
+fn reap() {
+    let mut children = children();
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        let (pid, raw) = match status {
+            WaitStatus::Exited(pid, code) => (pid, code << 8),
+            WaitStatus::Signaled(pid, signal, _) => (pid, signal as i32),
+            _ => break,
+        };
+        if let Some(waited_for) = children.get_mut(&pid.as_raw()) {
+            *waited_for = Some(ExitStatus::from_raw(raw));
+        }
+    }
+}
+
+/// A child; killed when dropped before its end.
+pub struct ChildProcess {
+    pid: i32,
+}
+
+impl ChildProcess {
+    pub fn spawn(command: &mut Command) -> std::io::Result<ChildProcess> {
+        let mut children = children();
+        let pid = command.spawn()?.id() as i32;
+        children.insert(pid, None);
+        Ok(ChildProcess { pid })
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it has ended, if it has.
+    pub fn status(&self) -> Option<ExitStatus> {
+        children()[&self.pid]
+    }
+
+    /// How it ends, if that comes in time.
+    pub fn wait(&self, limit: Duration) -> Option<ExitStatus> {
+        soon(limit, || self.status().is_some());
+        self.status()
+    }
+
+    /// Sends a signal; nothing happens if it has ended.
+    pub fn signal(&self, signal: Signal) {
+        let children = children();
+        if children[&self.pid].is_none() {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+        }
+    }
+}
+
+impl Drop for ChildProcess {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait(Duration::from_secs(5));
+        children().remove(&self.pid);
+    }
+}
+
+/// Runs a command of the host to its end; whether it succeeded.
+pub fn succeeds(command: &mut Command) -> bool {
+    let child = ChildProcess::spawn(command);
+    child.is_ok_and(|child| child.wait(Duration::from_secs(10)).is_some_and(|status| status.success()))
+}

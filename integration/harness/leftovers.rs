@@ -1,0 +1,92 @@
+//! The oracle after every case: nothing of it may be left on the host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::case::Case;
+use super::{mountinfo, soon};
+
+/// What is left of the case after its containers were deleted. Processes that are just ending get some time.
+pub fn find(case: &Case) -> Vec<String> {
+    let mut left = Vec::new();
+    soon(Duration::from_secs(2), || {
+        left = find_now(case);
+        left.is_empty()
+    });
+    left
+}
+
+fn find_now(case: &Case) -> Vec<String> {
+    let states = case.state_entries().into_iter().map(|name| format!("state directory {name}"));
+    let cgroups = case.host.cgroups.named(&case.id_prefix).into_iter();
+    let mounts = mounts_below(&case.dir).into_iter();
+    let processes = processes(case).into_iter();
+    states
+        .chain(cgroups.map(|dir| format!("cgroup {}", dir.display())))
+        .chain(mounts.map(|dir| format!("mount {}", dir.display())))
+        .chain(processes.map(|pid| format!("process {pid} ({})", cmdline(pid))))
+        .collect()
+}
+
+/// Removes all of it, and the directory of the case.
+pub fn remove(case: &Case) {
+    soon(Duration::from_secs(5), || {
+        for pid in processes(case) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        processes(case).is_empty()
+    });
+    for dir in mounts_below(&case.dir).iter().rev() {
+        let _ = umount2(dir, MntFlags::MNT_DETACH);
+    }
+    soon(Duration::from_secs(2), || {
+        case.host.cgroups.named(&case.id_prefix).iter().for_each(|dir| remove_cgroup(dir));
+        case.host.cgroups.named(&case.id_prefix).is_empty()
+    });
+    let _ = fs::remove_dir_all(&case.dir);
+}
+
+/// Removes a cgroup and all below it, as far as no process is there.
+fn remove_cgroup(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
+        .for_each(|e| remove_cgroup(&e.path()));
+    let _ = fs::remove_dir(dir);
+}
+
+fn mounts_below(dir: &Path) -> Vec<PathBuf> {
+    let mounts = mountinfo::of("self").unwrap_or_default();
+    mounts.into_iter().map(|m| m.target).filter(|target| target.starts_with(dir)).collect()
+}
+
+/// Processes in a cgroup of the case, or called with its directory, or with a mount from there.
+fn processes(case: &Case) -> Vec<i32> {
+    let own_mounts = fs::read_link("/proc/self/ns/mnt").ok();
+    let own_pid = std::process::id() as i32;
+    let dir = format!("{}/", case.dir.display());
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|&pid| pid != own_pid)
+        .filter(|pid| {
+            let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let elsewhere = || fs::read_link(format!("/proc/{pid}/ns/mnt")).ok() != own_mounts;
+            read("cgroup").contains(&case.id_prefix)
+                || read("cmdline").contains(&dir)
+                || (elsewhere() && read("mountinfo").contains(&dir))
+        })
+        .collect()
+}
+
+fn cmdline(pid: i32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cmdline"))
+        .unwrap_or_default()
+        .replace('\0', " ")
+        .trim()
+        .to_string()
+}

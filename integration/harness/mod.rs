@@ -1,0 +1,111 @@
+//! The harness: finds the runtime and the facts of the host, runs the cases, reports.
+
+pub mod bundle;
+pub mod case;
+pub mod cgroups;
+pub mod child_process;
+pub mod config;
+pub mod container;
+pub mod host;
+pub mod invocation;
+pub mod leftovers;
+pub mod mountinfo;
+mod options;
+mod private_mounts;
+pub mod pty;
+mod report;
+pub mod rootfs;
+mod runner;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::peers;
+use case::CaseDef;
+
+/// What a chapter needs: `use crate::harness::prelude::*;`.
+pub mod prelude {
+    pub use super::bundle::Bundle;
+    pub use super::case::Case;
+    pub use super::container::Container;
+    pub use super::eventually;
+    pub use super::host::host_name;
+    pub use super::invocation::{Output, Running};
+    pub use crate::cases;
+    pub use serde_json::{Value, json};
+    pub use std::fs;
+    pub use std::path::{Path, PathBuf};
+}
+
+/// Registers the cases of a chapter: those for root only, and those that an ordinary user can run.
+#[macro_export]
+macro_rules! cases {
+    ($chapter:literal, root: [$($root:ident),* $(,)?] $(, anyone: [$($anyone:ident),* $(,)?])? $(,)?) => {
+        /// The cases of this chapter.
+        pub const CASES: &[$crate::harness::case::CaseDef] = &[
+            $($crate::harness::case::CaseDef {
+                chapter: $chapter, name: stringify!($root), needs_root: true, body: $root,
+            },)*
+            $($($crate::harness::case::CaseDef {
+                chapter: $chapter, name: stringify!($anyone), needs_root: false, body: $anyone,
+            },)*)?
+        ];
+    };
+}
+
+/// The program: 0 if nothing failed, 1 if a case failed, 2 if the suite could not run at all.
+pub fn main(chapters: &[&[CaseDef]]) -> ExitCode {
+    match try_main(chapters) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("integration: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
+    let options = options::Options::parse(std::env::args().skip(1))?;
+    let all: Vec<CaseDef> = chapters.iter().flat_map(|chapter| chapter.iter().copied()).collect();
+    peers::check_names(&all)?;
+    if options.help {
+        print!("{}", options::HELP);
+        return Ok(true);
+    }
+    if options.write_peers {
+        return peers::write_markdown().map(|()| true);
+    }
+    let chosen: Vec<CaseDef> = all.into_iter().filter(|case| options.wants(case)).collect();
+    if options.list {
+        chosen.iter().for_each(|case| println!("{}::{}", case.chapter, case.name));
+        return Ok(true);
+    }
+    let host = host::Host::find()?;
+    private_mounts::enter_if_needed(&host)?;
+    Ok(runner::run(host, &chosen, &options))
+}
+
+/// Waits until `done`; panics after ten seconds.
+#[track_caller]
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    if !soon(Duration::from_secs(10), &mut done) {
+        panic!("still not after 10 s: {what}");
+    }
+}
+
+/// Whether `done` came true within `limit`.
+pub fn soon(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}

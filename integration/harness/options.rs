@@ -1,0 +1,82 @@
+//! The command line of the test program.
+
+use super::case::CaseDef;
+
+pub const HELP: &str = "\
+usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose] [--write-peers]
+
+  FILTER         run the cases whose chapter::name contains one of these
+  --exact        the name must be equal to a filter
+  -j N           run N cases at a time (4)
+  --list         print the names of the cases and stop
+  --verbose      print what was called in cases that passed, too (--nocapture)
+  --write-peers  write integration/PEERS.md from integration/peers.rs and stop
+
+  RUNTIME=/path  the runtime to test: tierce, runc or crun
+";
+
+/// What the caller asked for.
+pub struct Options {
+    pub filters: Vec<String>,
+    pub exact: bool,
+    pub list: bool,
+    pub verbose: bool,
+    pub write_peers: bool,
+    pub help: bool,
+    pub jobs: usize,
+}
+
+impl Options {
+    pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options {
+            filters: Vec::new(),
+            exact: false,
+            list: false,
+            verbose: false,
+            write_peers: false,
+            help: false,
+            jobs: 4,
+        };
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--exact" => options.exact = true,
+                "--list" => options.list = true,
+                "--verbose" | "-v" | "--nocapture" => options.verbose = true,
+                "--write-peers" => options.write_peers = true,
+                "--help" | "-h" => options.help = true,
+                "-j" | "--jobs" | "--test-threads" => options.jobs = number(args.next())?,
+                _ => options.other(arg)?,
+            }
+        }
+        Ok(options)
+    }
+
+    fn other(&mut self, arg: String) -> Result<(), String> {
+        if let Some(n) = arg.strip_prefix("-j").or_else(|| arg.strip_prefix("--test-threads=")) {
+            self.jobs = number(Some(n.to_string()))?;
+        } else if arg.starts_with('-') {
+            return Err(format!("unknown option {arg}\n{HELP}"));
+        } else {
+            self.filters.push(arg);
+        }
+        Ok(())
+    }
+
+    /// Whether the filters choose this case.
+    pub fn wants(&self, case: &CaseDef) -> bool {
+        let name = format!("{}::{}", case.chapter, case.name);
+        self.filters.is_empty()
+            || self.filters.iter().any(|filter| match self.exact {
+                true => name == *filter || case.name == filter,
+                false => name.contains(filter),
+            })
+    }
+}
+
+fn number(text: Option<String>) -> Result<usize, String> {
+    let text = text.ok_or("-j needs a number")?;
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(format!("-j {text}: not a number above zero")),
+    }
+}

@@ -1,0 +1,116 @@
+//! What is printed.
+
+use std::time::Duration;
+
+use super::case::CaseDef;
+use super::host::Kind;
+
+/// How a case ended.
+pub enum Verdict {
+    Passed,
+    Failed(String),
+    Skipped(String),
+    /// Failed, as `peers.rs` says of this runtime.
+    Known(String),
+}
+
+/// A case and its end.
+pub struct Finished {
+    chapter: &'static str,
+    name: &'static str,
+    verdict: Verdict,
+    transcript: String,
+    seconds: f64,
+}
+
+impl Finished {
+    pub fn new(def: &CaseDef, verdict: Verdict, transcript: String, took: Duration) -> Finished {
+        let seconds = took.as_secs_f64();
+        Finished { chapter: def.chapter, name: def.name, verdict, transcript, seconds }
+    }
+}
+
+/// Of one chapter or of all.
+#[derive(Default, Clone, Copy)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    known: usize,
+}
+
+impl Count {
+    fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Known(_) => self.known += 1,
+        }
+    }
+}
+
+/// Collects the ends of the cases.
+pub struct Report {
+    verbose: bool,
+    chapters: Vec<(&'static str, Count)>,
+    total: Count,
+    failures: Vec<String>,
+}
+
+impl Report {
+    pub fn new(verbose: bool) -> Report {
+        Report { verbose, chapters: Vec::new(), total: Count::default(), failures: Vec::new() }
+    }
+
+    /// Prints the line of this case; what it called if it failed.
+    pub fn add(&mut self, case: Finished) {
+        let name = format!("{}::{}", case.chapter, case.name);
+        match &case.verdict {
+            Verdict::Passed => println!("ok       {name} ({:.2} s)", case.seconds),
+            Verdict::Failed(why) => {
+                println!("FAILED   {name}\n  {why}\n{}", case.transcript);
+                self.failures.push(name);
+            }
+            Verdict::Skipped(why) => println!("skipped  {name}: {why}"),
+            Verdict::Known(why) => println!("known    {name}: {why}"),
+        }
+        if self.verbose && !matches!(case.verdict, Verdict::Failed(_)) {
+            println!("{}", case.transcript);
+        }
+        self.total.add(&case.verdict);
+        self.count(case.chapter).add(&case.verdict);
+    }
+
+    fn count(&mut self, chapter: &'static str) -> &mut Count {
+        let index = self.chapters.iter().position(|(name, _)| *name == chapter).unwrap_or_else(|| {
+            self.chapters.push((chapter, Count::default()));
+            self.chapters.len() - 1
+        });
+        &mut self.chapters[index].1
+    }
+
+    /// What is on the host after all cases; a failure of no case in particular.
+    pub fn left_behind(&mut self, left: Vec<String>) {
+        if !left.is_empty() {
+            println!("FAILED   left behind after all cases: {}", left.join(", "));
+            self.failures.push("left behind after all cases".to_string());
+            self.total.failed += 1;
+        }
+    }
+
+    /// Prints the summary; whether nothing failed.
+    pub fn print(&self, kind: Kind) -> bool {
+        println!("\n{:<22}{:>8}{:>8}{:>8}{:>8}", "chapter", "passed", "failed", "skipped", "known");
+        for (name, c) in &self.chapters {
+            println!("{name:<22}{:>8}{:>8}{:>8}{:>8}", c.passed, c.failed, c.skipped, c.known);
+        }
+        self.failures.iter().for_each(|name| println!("FAILED   {name}"));
+        let Count { passed, failed, skipped, known } = self.total;
+        if known > 0 {
+            println!("{known} known differences of {}, each failed as listed in PEERS.md", kind.name());
+        }
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        failed == 0
+    }
+}

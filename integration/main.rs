@@ -1,0 +1,69 @@
+//! Black-box tests of an OCI runtime: they call the program as managers do and measure effects.
+//!
+//! `RUNTIME=/path` chooses the runtime (tierce, runc or crun), see README.md beside this file.
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("a failed case is a caught panic: build this with panic = \"unwind\"");
+
+mod capabilities;
+mod cgroups;
+mod cli;
+mod create_and_start;
+mod delete;
+mod devices;
+mod errors;
+mod harness;
+mod identifiers;
+mod invalid_configs;
+mod kill;
+mod mounts;
+mod namespaces;
+mod parallel;
+mod peers;
+mod process;
+mod propagation;
+mod resource_limits;
+mod rootfs;
+mod rootless;
+mod run;
+mod seccomp;
+mod spec_and_features;
+mod state;
+mod suite;
+mod terminal;
+mod user_namespaces;
+
+use harness::case::CaseDef;
+
+/// Every chapter, in the order of the report.
+const CHAPTERS: &[&[CaseDef]] = &[
+    suite::CASES,
+    cli::CASES,
+    spec_and_features::CASES,
+    run::CASES,
+    create_and_start::CASES,
+    state::CASES,
+    kill::CASES,
+    delete::CASES,
+    identifiers::CASES,
+    parallel::CASES,
+    errors::CASES,
+    invalid_configs::CASES,
+    process::CASES,
+    terminal::CASES,
+    capabilities::CASES,
+    seccomp::CASES,
+    namespaces::CASES,
+    user_namespaces::CASES,
+    rootfs::CASES,
+    mounts::CASES,
+    propagation::CASES,
+    devices::CASES,
+    cgroups::CASES,
+    resource_limits::CASES,
+    rootless::CASES,
+];
+
+fn main() -> std::process::ExitCode {
+    harness::main(CHAPTERS)
+}

@@ -1,0 +1,391 @@
+//! Where runc and crun are known to differ: such a case must fail on them, or is not run on them.
+
+use std::path::Path;
+
+use crate::harness::case::CaseDef;
+use crate::harness::host::{Host, Kind};
+
+/// What is known of a case on a runtime.
+#[derive(Debug, Clone, Copy)]
+pub enum Expectation {
+    /// It must fail, for this reason.
+    Fails(&'static str),
+    /// It must fail where a v1 hierarchy is mounted.
+    FailsWithCgroupV1(&'static str),
+    /// It must fail where there is only v2.
+    FailsWithCgroupV2Alone(&'static str),
+    /// It cannot be judged, for this reason: it hangs, or depends on the moment.
+    NotRun(&'static str),
+}
+
+use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
+
+type Peer = (Kind, &'static str, Expectation);
+
+/// The versions that the table was made with.
+const VERSIONS: &str = "runc 1.1.5 and crun 1.8.1 of Debian 12";
+
+/// Runtime, name of the case, and why, by chapter.
+const PEERS: &[Peer] = &[
+    // cli
+    (Kind::Runc, "a_config_file_of_another_name_is_read", Fails("has no --config")),
+    (Kind::Runc, "a_config_is_read_from_standard_input", Fails("has no --config")),
+    (Kind::Runc, "a_disabled_cgroup_manager_makes_no_cgroup", Fails("has no --cgroup-manager")),
+    (Kind::Runc, "a_log_level_is_understood", Fails("has no --log-level")),
+    (Kind::Runc, "an_error_begins_with_the_name_of_the_runtime", Fails("prints its errors as log lines")),
+    (
+        Kind::Runc,
+        "an_error_names_the_container_and_the_command",
+        Fails("says only `container does not exist`"),
+    ),
+    // run
+    (Kind::Runc, "a_missing_program_gives_127", Fails("gives 1 for every error of its own")),
+    (Kind::Runc, "a_missing_name_in_path_gives_127_and_says_so", Fails("gives 1 for every error of its own")),
+    (Kind::Runc, "a_program_that_is_not_executable_gives_126", Fails("gives 1 for every error of its own")),
+    (Kind::Runc, "a_directory_as_program_gives_126", Fails("gives 1 for every error of its own")),
+    // delete
+    (
+        Kind::Runc,
+        "delete_by_force_ends_processes_that_outlive_the_program",
+        NotRun("on cgroup v2 it sometimes leaves the cgroup that the killed processes are just leaving"),
+    ),
+    (
+        Kind::Runc,
+        "delete_by_force_removes_a_state_directory_without_a_readable_state",
+        Fails("`delete --force` fails with `unexpected EOF` on a state that is cut off"),
+    ),
+    // parallel
+    (
+        Kind::Runc,
+        "of_many_creates_of_one_id_exactly_one_wins",
+        NotRun("looks whether the id exists and then makes it: sometimes two win"),
+    ),
+    (
+        Kind::Runc,
+        "of_many_starts_of_one_container_exactly_one_wins",
+        NotRun("a second start sometimes hangs on the fifo that the first has opened"),
+    ),
+    (
+        Kind::Runc,
+        "create_and_delete_by_force_of_one_id_at_the_same_time_leave_nothing",
+        NotRun("create and delete do not exclude each other; what is left depends on the moment"),
+    ),
+    // errors
+    (
+        Kind::Runc,
+        "bad_mount_data_names_the_mount_and_the_errno",
+        Fails("names neither the entry of config.json nor the errno"),
+    ),
+    // invalid_configs
+    (Kind::Runc, "text_that_is_not_json", Fails("refuses it without naming the file")),
+    (Kind::Runc, "json_that_is_cut_off", Fails("refuses it without naming the file")),
+    (Kind::Runc, "json_of_another_type", Fails("refuses it without naming the file")),
+    (Kind::Runc, "an_empty_file", Fails("refuses it without naming the file")),
+    (Kind::Runc, "a_rootfs_that_is_a_file", Fails("says `fork/exec /proc/self/exe: not a directory`")),
+    (
+        Kind::Runc,
+        "a_namespace_path_of_another_type",
+        Fails("says `can't get final child's PID from pipe: EOF`"),
+    ),
+    (
+        Kind::Runc,
+        "a_namespace_path_to_an_ordinary_file",
+        Fails("says `can't get final child's PID from pipe: EOF`"),
+    ),
+    (Kind::Runc, "a_resource_limit_twice", Fails("accepts it, against config.md")),
+    (Kind::Runc, "a_soft_limit_above_the_hard_one", Fails("says `error setting rlimit type 7`")),
+    (Kind::Runc, "mappings_without_a_user_namespace", Fails("ignores them")),
+    (Kind::Runc, "a_cgroups_path_that_leads_out", Fails("takes the dots away instead of refusing them")),
+    (Kind::Runc, "a_version_that_is_none", Fails("does not look at ociVersion")),
+    // process
+    (Kind::Runc, "the_domain_name_is_set", Fails("does not know the field")),
+    // terminal
+    (
+        Kind::Runc,
+        "the_terminal_has_the_size_of_the_callers",
+        NotRun("sets the size after it has let the program run"),
+    ),
+    // seccomp
+    (Kind::Runc, "flags_of_the_filter_are_accepted", Fails("says that seccomp flags are not supported")),
+    // namespaces
+    (
+        Kind::Runc,
+        "a_user_namespace_is_joined_by_path",
+        Fails("wants mappings for a user namespace that it only joins"),
+    ),
+    // rootfs
+    (Kind::Runc, "a_root_that_is_a_symbolic_link_is_followed", Fails("refuses a symbolic link")),
+    // mounts
+    (
+        Kind::Runc,
+        "a_tmpfs_has_its_mode_and_owner",
+        Fails("gives the mode of the covered directory even if `mode` is given"),
+    ),
+    // propagation
+    (
+        Kind::Runc,
+        "a_shared_rootfs_is_a_peer_group_of_its_own",
+        Fails("makes the mount of the root filesystem private in every case"),
+    ),
+    // cgroups
+    (
+        Kind::Runc,
+        "the_mounted_cgroups_are_those_of_the_container",
+        FailsWithCgroupV2Alone("mounts the whole hierarchy of the host"),
+    ),
+    (Kind::Runc, "a_cgroup_with_processes_is_refused", Fails("warns, and refuses only from 1.2 on")),
+    // resource_limits
+    (
+        Kind::Runc,
+        "a_huge_page_limit_is_set",
+        FailsWithCgroupV1("looks for hugetlb among the v1 hierarchies only"),
+    ),
+    // cli
+    (
+        Kind::Crun,
+        "a_relative_pid_file_is_in_the_working_directory",
+        Fails("writes it relative to the bundle"),
+    ),
+    (Kind::Crun, "no_subreaper_is_understood_with_one_dash", Fails("knows `--no-subreaper` only")),
+    (Kind::Crun, "a_config_is_read_from_standard_input", Fails("takes `-` for the name of a file")),
+    (Kind::Crun, "a_log_level_is_understood", Fails("has no --log-level")),
+    (Kind::Crun, "an_error_begins_with_the_name_of_the_runtime", Fails("prints the bare message")),
+    (Kind::Crun, "an_error_names_the_container_and_the_command", Fails("does not name the command")),
+    (
+        Kind::Crun,
+        "debug_writes_more_than_silence",
+        Fails("has nothing to say with --debug when all goes well"),
+    ),
+    // spec_and_features
+    (Kind::Crun, "features_is_json_with_the_range_of_versions", Fails("has no `features`")),
+    (Kind::Crun, "features_names_what_the_runtime_knows", Fails("has no `features`")),
+    (Kind::Crun, "spec_rootless_maps_the_calling_user", Fails("leaves the mappings to the run")),
+    // run
+    (Kind::Crun, "a_missing_program_gives_127", Fails("gives 1 for every error of its own")),
+    (Kind::Crun, "a_missing_name_in_path_gives_127_and_says_so", Fails("gives 1 for every error of its own")),
+    (Kind::Crun, "a_program_that_is_not_executable_gives_126", Fails("gives 1 for every error of its own")),
+    (Kind::Crun, "a_directory_as_program_gives_126", Fails("gives 1 for every error of its own")),
+    (Kind::Crun, "run_keeps_the_container_if_told", Fails("has no --keep")),
+    (
+        Kind::Crun,
+        "run_without_subreaper_leaves_orphans_alone",
+        Fails("accepts --no-subreaper and is one nevertheless"),
+    ),
+    // create_and_start
+    (
+        Kind::Crun,
+        "a_missing_program_is_reported_by_create_or_start",
+        Fails("puts the name into the middle of `executable file not found in $PATH`"),
+    ),
+    (
+        Kind::Crun,
+        "a_program_without_permission_is_reported_by_create_or_start",
+        Fails("does not name the program"),
+    ),
+    // state
+    (
+        Kind::Crun,
+        "a_container_is_being_created_while_its_first_hooks_run",
+        Fails("tells the createRuntime hooks `created`"),
+    ),
+    // kill
+    (
+        Kind::Crun,
+        "a_signal_is_known_by_number_and_by_every_spelling_of_its_name",
+        Fails("knows names in upper case only"),
+    ),
+    (
+        Kind::Crun,
+        "an_unknown_signal_is_refused_and_not_sent",
+        Fails("takes an unknown name for no signal at all and succeeds"),
+    ),
+    (Kind::Crun, "kill_of_a_stopped_container_is_an_error_that_says_so", Fails("says `No such process`")),
+    (Kind::Crun, "kill_of_a_container_whose_init_is_gone_is_an_error", Fails("says `No such process`")),
+    // delete
+    (
+        Kind::Crun,
+        "delete_of_a_stopped_container_leaves_nothing",
+        Fails("says `error opening file` of a container that does not exist"),
+    ),
+    (
+        Kind::Crun,
+        "delete_twice_is_an_error_the_second_time",
+        Fails("says `cannot open directory` of a container that does not exist"),
+    ),
+    (
+        Kind::Crun,
+        "create_and_delete_by_force_of_one_id_at_the_same_time_leave_nothing",
+        NotRun("create and delete do not exclude each other; what is left depends on the moment"),
+    ),
+    // identifiers
+    (Kind::Crun, "an_id_with_a_slash_is_refused", Fails("accepts `a/`")),
+    (Kind::Crun, "an_id_with_white_space_is_refused", Fails("accepts all but slashes")),
+    (Kind::Crun, "an_id_outside_ascii_is_refused", Fails("accepts all but slashes")),
+    (Kind::Crun, "an_id_that_is_refused_is_refused_by_every_command", Fails("`delete ../victim` succeeds")),
+    // errors
+    (Kind::Crun, "state_of_an_unknown_id_says_that_it_does_not_exist", Fails("says `error opening file`")),
+    (Kind::Crun, "start_of_an_unknown_id_says_that_it_does_not_exist", Fails("says `error opening file`")),
+    (Kind::Crun, "kill_of_an_unknown_id_says_that_it_does_not_exist", Fails("says `error opening file`")),
+    (
+        Kind::Crun,
+        "delete_of_an_unknown_id_says_that_it_does_not_exist",
+        Fails("says `cannot open directory`"),
+    ),
+    (
+        Kind::Crun,
+        "bad_mount_data_names_the_mount_and_the_errno",
+        Fails("names neither the entry of config.json nor the errno"),
+    ),
+    (
+        Kind::Crun,
+        "an_error_inside_the_container_is_the_last_line_of_the_json_log",
+        Fails("names the target without its slash"),
+    ),
+    (
+        Kind::Crun,
+        "a_failed_exec_is_the_last_line_of_the_json_log",
+        Fails("says `No such file`, in upper case"),
+    ),
+    // invalid_configs
+    (Kind::Crun, "no_process_arguments", Fails("creates a container without a program")),
+    (Kind::Crun, "empty_process_arguments", Fails("says `open executable: Invalid argument`")),
+    (Kind::Crun, "a_relative_working_directory", Fails("accepts it, against config.md")),
+    (Kind::Crun, "no_working_directory", Fails("says `error loading config.json`")),
+    (Kind::Crun, "a_rootfs_that_is_a_file", Fails("does not name it")),
+    (Kind::Crun, "a_namespace_twice", Fails("accepts it, against config-linux.md")),
+    (
+        Kind::Crun,
+        "a_namespace_path_of_another_type",
+        NotRun("sometimes says `write to sync socket: Broken pipe` instead"),
+    ),
+    (
+        Kind::Crun,
+        "a_namespace_path_to_an_ordinary_file",
+        NotRun("sometimes says `write to sync socket: Broken pipe` instead"),
+    ),
+    (Kind::Crun, "a_resource_limit_twice", Fails("accepts it, against config.md")),
+    (Kind::Crun, "a_mount_without_destination", Fails("says `error loading config.json`")),
+    (Kind::Crun, "an_unknown_propagation_of_the_rootfs", Fails("ignores it")),
+    (Kind::Crun, "mappings_without_a_user_namespace", Fails("ignores them")),
+    (Kind::Crun, "a_user_namespace_without_mappings", Fails("says that devpts cannot be mounted")),
+    (Kind::Crun, "a_device_of_an_unknown_type", Fails("accepts it")),
+    (Kind::Crun, "a_cgroups_path_that_leads_out", Fails("tries it")),
+    (Kind::Crun, "a_version_that_is_none", Fails("does not name the field")),
+    (Kind::Crun, "masked_paths_without_a_mount_namespace", Fails("mounts in the namespace of the caller")),
+    (Kind::Crun, "a_negative_user_id", Fails("says `error loading config.json`")),
+    (Kind::Crun, "a_string_where_a_number_belongs", Fails("takes it for 0")),
+    // process
+    (Kind::Crun, "home_is_the_root_without_a_passwd", Fails("sets no HOME for a user who is not in passwd")),
+    (
+        Kind::Crun,
+        "an_open_files_limit_is_felt",
+        Fails("runs into the limit itself when it sets up the cgroup"),
+    ),
+    // terminal
+    (
+        Kind::Crun,
+        "the_terminal_has_the_size_of_the_callers",
+        NotRun("sets the size after it has let the program run"),
+    ),
+    (Kind::Crun, "a_resize_reaches_the_program", NotRun("loses a resize at the start")),
+    // mounts
+    (
+        Kind::Crun,
+        "a_tmpfs_has_the_mode_of_the_directory_below_unless_told",
+        Fails("leaves it to the kernel: 1777"),
+    ),
+    (Kind::Crun, "a_mount_of_an_unknown_type_is_refused", Fails("names the target without its slash")),
+    (
+        Kind::Crun,
+        "lazytime_iversion_and_loud_are_options",
+        Fails("hands them to the filesystem, which refuses them"),
+    ),
+    (
+        Kind::Crun,
+        "a_symbolic_link_is_not_followed_on_a_mount_that_says_so",
+        Fails("does not know nosymfollow"),
+    ),
+    // propagation
+    (
+        Kind::Crun,
+        "a_slave_bind_mount_needs_no_propagation_of_the_rootfs",
+        Fails("makes all mounts private unless rootfsPropagation says otherwise"),
+    ),
+    (Kind::Crun, "an_unbindable_bind_mount_says_so", Fails("does not make it so")),
+    (
+        Kind::Crun,
+        "a_slave_rootfs_sees_new_mounts_of_the_host",
+        Fails("makes the mount of the root filesystem private"),
+    ),
+    // cgroups
+    (Kind::Crun, "a_cgroup_with_processes_is_refused", Fails("uses it")),
+    // resource_limits
+    (Kind::Crun, "minus_one_is_no_limit", Fails("writes -1 to pids.max")),
+    (Kind::Crun, "an_impossible_cpu_quota_is_refused", Fails("leaves the cgroup behind")),
+    // user_namespaces
+    (Kind::Crun, "a_user_who_is_not_mapped_is_an_error", Fails("says only `Invalid argument`")),
+    // rootless
+    (Kind::Crun, "a_resource_limit_for_an_ordinary_user_is_set_or_refused", Fails("ignores the limit")),
+];
+
+/// What is known of the case `name` on the runtime of this host.
+pub fn expectation(host: &Host, name: &str) -> Option<Expectation> {
+    let (_, _, known) = PEERS.iter().find(|(kind, case, _)| *kind == host.kind && *case == name)?;
+    match known {
+        FailsWithCgroupV1(_) if host.cgroups.is_v2_only() => None,
+        FailsWithCgroupV2Alone(_) if !host.cgroups.is_v2_only() => None,
+        FailsWithCgroupV1(why) | FailsWithCgroupV2Alone(why) | Fails(why) => Some(Fails(why)),
+        NotRun(why) => Some(NotRun(why)),
+    }
+}
+
+/// Every entry must name a case, once, and every case needs a name of its own.
+pub fn check_names(cases: &[CaseDef]) -> Result<(), String> {
+    for (i, case) in cases.iter().enumerate() {
+        if cases[..i].iter().any(|other| other.name == case.name) {
+            return Err(format!("two cases are called {}", case.name));
+        }
+    }
+    for (i, (kind, name, _)) in PEERS.iter().enumerate() {
+        if !cases.iter().any(|case| case.name == *name) {
+            return Err(format!("peers.rs: there is no case {name}"));
+        }
+        if PEERS[..i].iter().any(|(k, n, _)| k == kind && n == name) {
+            return Err(format!("peers.rs: {name} is listed twice for {}", kind.name()));
+        }
+    }
+    Ok(())
+}
+
+/// PEERS.md as it should be.
+pub fn markdown() -> String {
+    let mut text = format!(
+        "# Cases that other runtimes do not pass\n\n\
+         Written by `--write-peers` from `peers.rs`; made with {VERSIONS}.\n\n\
+         A case that *fails* must fail on that runtime: passing is reported as an error, so that the table\n\
+         stays true. A case that is *not run* cannot be judged there.\n"
+    );
+    for kind in [Kind::Tierce, Kind::Runc, Kind::Crun] {
+        let entries: Vec<&Peer> = PEERS.iter().filter(|(k, _, _)| *k == kind).collect();
+        if entries.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n## {}\n\n| case | | why |\n|---|---|---|\n", kind.name()));
+        for (_, name, expectation) in entries {
+            let (word, why) = match expectation {
+                Fails(why) => ("fails", why),
+                FailsWithCgroupV1(why) => ("fails with cgroup v1", why),
+                FailsWithCgroupV2Alone(why) => ("fails with cgroup v2 alone", why),
+                NotRun(why) => ("not run", why),
+            };
+            text.push_str(&format!("| `{name}` | {word} | {why} |\n"));
+        }
+    }
+    text
+}
+
+/// Writes PEERS.md beside this file.
+pub fn write_markdown() -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/PEERS.md");
+    std::fs::write(&path, markdown()).map_err(|e| format!("{}: {e}", path.display()))
+}

@@ -1,0 +1,24 @@
+//! The suite itself.
+
+use crate::harness::prelude::*;
+use crate::peers;
+
+cases!("suite", root: [
+    a_container_that_is_left_behind_is_seen,
+], anyone: [
+    the_list_of_known_differences_is_current,
+]);
+
+fn the_list_of_known_differences_is_current(_: &Case) {
+    let current = include_str!("PEERS.md") == peers::markdown();
+    assert!(current, "PEERS.md differs from peers.rs: run with --write-peers");
+}
+
+fn a_container_that_is_left_behind_is_seen(t: &Case) {
+    let container = t.launch(&t.bundle().args(&["/bin/sleep", "300"]));
+    let left = crate::harness::leftovers::find(t).join("\n");
+    for what in ["state directory", "cgroup /", "process "] {
+        assert!(left.contains(what), "the oracle does not see the {what}: {left}");
+    }
+    container.delete_by_force().ok();
+}

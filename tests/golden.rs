@@ -1,0 +1,224 @@
+//! The plan of each bundle of bundle-examples, and of what `tierce spec` writes, against the files in
+//! tests/goldens. A plan is pure, so these are the same on every machine.
+//!
+//! `UPDATE_GOLDENS=1 cargo test --test golden` writes them anew; read the difference before it is
+//! committed: it is what containers will see.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tierce::command::spec::default_config;
+use tierce::plan::cgroup::{self, Hierarchy, Manager, Version};
+use tierce::plan::print::{self, Line};
+use tierce::plan::{self, Facts, Options};
+use tierce::spec::bundle::{self, ConfigSource};
+use tierce::spec::config::Spec;
+use tierce::spec::validate;
+
+/// How the cgroup hierarchies are mounted.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// v2 alone, as distributions have it today.
+    Unified,
+    /// v1 with its controllers, some of them together, and an empty v2 beside.
+    Hybrid,
+}
+
+impl Layout {
+    fn name(self) -> &'static str {
+        match self {
+            Layout::Unified => "v2",
+            Layout::Hybrid => "hybrid",
+        }
+    }
+
+    fn hierarchies(self) -> Vec<Hierarchy> {
+        let own = "/user.slice/session-1.scope";
+        match self {
+            Layout::Unified => {
+                vec![hierarchy(Version::V2, "/sys/fs/cgroup", "cpuset cpu io memory hugetlb pids", own)]
+            }
+            Layout::Hybrid => vec![
+                hierarchy(Version::V1, "/sys/fs/cgroup/pids", "pids", own),
+                hierarchy(Version::V1, "/sys/fs/cgroup/memory", "memory", own),
+                hierarchy(Version::V1, "/sys/fs/cgroup/cpu,cpuacct", "cpu cpuacct", own),
+                hierarchy(Version::V1, "/sys/fs/cgroup/cpuset", "cpuset", "/"),
+                hierarchy(Version::V1, "/sys/fs/cgroup/devices", "devices", own),
+                hierarchy(Version::V1, "/sys/fs/cgroup/freezer", "freezer", "/"),
+                hierarchy(Version::V1, "/sys/fs/cgroup/systemd", "name=systemd", own),
+                hierarchy(Version::V2, "/sys/fs/cgroup/unified", "", own),
+            ],
+        }
+    }
+}
+
+fn hierarchy(version: Version, mount: &str, controllers: &str, own: &str) -> Hierarchy {
+    let controllers = controllers.split_whitespace().map(String::from).collect();
+    Hierarchy { mount: mount.into(), version, controllers, own: own.into() }
+}
+
+/// Who calls.
+#[derive(Clone, Copy, PartialEq)]
+enum Caller {
+    Root,
+    /// uid and gid 1000, without capabilities.
+    User,
+}
+
+fn facts(layout: Layout, caller: Caller) -> Facts {
+    let (id, permitted_caps) = match caller {
+        Caller::Root => (0, (1 << 41) - 1),
+        Caller::User => (1000, 0),
+    };
+    Facts {
+        uid: id,
+        gid: id,
+        in_userns: false,
+        permitted_caps,
+        last_cap: 40,
+        oom_score_adj: 0,
+        cgroup: cgroup::Facts { hierarchies: layout.hierarchies() },
+    }
+}
+
+fn lines(spec: &Spec, layout: Layout, caller: Caller) -> Vec<Line> {
+    let odd = validate::check(spec).unwrap_or_else(|e| panic!("{e}"));
+    let options = Options {
+        id: "ID".into(),
+        bundle: "/bundle".into(),
+        no_pivot: false,
+        new_keyring: true,
+        preserve_fds: 0,
+        cgroup_manager: Manager::Cgroupfs,
+        rootless: caller == Caller::User,
+    };
+    let plan = plan::container(spec, &facts(layout, caller), &options).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((odd, &plan.warnings[..]), (vec![], &[][..]), "an example is without warnings");
+    print::lines(&plan)
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn bundles() -> Vec<String> {
+    let entries = fs::read_dir(top().join("bundle-examples")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let sorted: BTreeSet<_> = names.collect();
+    sorted.into_iter().collect()
+}
+
+/// The length of a filter depends on the system calls that the machine has.
+fn has_a_golden_here(bundle: &str) -> bool {
+    bundle != "seccomp" || cfg!(target_arch = "x86_64")
+}
+
+/// Name of the golden and what it should be.
+fn wanted() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for name in bundles().into_iter().filter(|name| has_a_golden_here(name)) {
+        let directory = top().join("bundle-examples").join(&name);
+        let bundle =
+            bundle::load(&directory, &ConfigSource::Bundle).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let caller = if name == "rootless" { Caller::User } else { Caller::Root };
+        for layout in [Layout::Unified, Layout::Hybrid] {
+            let lines = lines(&bundle.spec, layout, caller);
+            all.push((format!("{name}.{}.txt", layout.name()), print::text(&lines)));
+            if name == "hello" && layout == Layout::Unified {
+                let json = serde_json::to_string_pretty(&lines).unwrap() + "\n";
+                all.push((format!("{name}.{}.json", layout.name()), json));
+            }
+        }
+    }
+    for (name, caller, rootless) in
+        [("spec", Caller::Root, None), ("spec-rootless", Caller::User, Some((1000, 1000)))]
+    {
+        let spec: Spec = serde_json::from_value(default_config(rootless)).unwrap();
+        all.push((format!("{name}.v2.txt"), print::text(&lines(&spec, Layout::Unified, caller))));
+    }
+    all
+}
+
+fn goldens() -> PathBuf {
+    top().join("tests/goldens")
+}
+
+#[test]
+fn plans_are_as_they_were() {
+    let update = std::env::var_os("UPDATE_GOLDENS").is_some();
+    let mut complaints = String::new();
+    for (name, wanted) in wanted() {
+        let path = goldens().join(&name);
+        if update {
+            fs::write(&path, wanted).unwrap();
+            continue;
+        }
+        match fs::read_to_string(&path) {
+            Ok(golden) if golden == wanted => {}
+            Ok(golden) => complaints += &format!("\ntests/goldens/{name}:\n{}", diff(&golden, &wanted)),
+            Err(e) => complaints += &format!("\ntests/goldens/{name}: {e}\n"),
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}\nUPDATE_GOLDENS=1 makes the new lines (+) the goldens");
+}
+
+#[test]
+fn every_golden_belongs_to_an_example() {
+    let known: BTreeSet<_> = wanted().into_iter().map(|(name, _)| name).collect();
+    for entry in fs::read_dir(goldens()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let bundle = name.split('.').next().unwrap();
+        assert!(known.contains(&name) || !has_a_golden_here(bundle), "tests/goldens/{name}: of what?");
+    }
+}
+
+#[test]
+fn a_difference_shows_its_lines_and_what_is_around() {
+    let old = "a\nb\nc\nd\ne\nf\ng\n";
+    let new = "a\nb\nc\nD\ne\nf\nx\ng\n";
+    assert_eq!(diff(old, new), "  c\n- d\n+ D\n  e\n  f\n+ x\n  g\n");
+    assert_eq!(diff("a\nb\nc\nd\n", "b\nc\nd\ne\n"), "- a\n  b\n  ...\n  d\n+ e\n");
+}
+
+/// The lines that differ, by the longest common subsequence, each with one line around it.
+fn diff(old: &str, new: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    let mut longest = vec![vec![0; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            longest[i][j] = match old[i] == new[j] {
+                true => longest[i + 1][j + 1] + 1,
+                false => longest[i + 1][j].max(longest[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut marked) = (0, 0, Vec::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            marked.push((' ', old[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || i < old.len() && longest[i + 1][j] >= longest[i][j + 1] {
+            marked.push(('-', old[i]));
+            i += 1;
+        } else {
+            marked.push(('+', new[j]));
+            j += 1;
+        }
+    }
+    with_context(&marked)
+}
+
+fn with_context(marked: &[(char, &str)]) -> String {
+    let changed = |at: usize| marked.get(at).is_some_and(|(mark, _)| *mark != ' ');
+    let near = |at: usize| changed(at) || changed(at + 1) || at > 0 && changed(at - 1);
+    let mut text = String::new();
+    let mut last = None;
+    for (at, (mark, line)) in marked.iter().enumerate().filter(|(at, _)| near(*at)) {
+        if last.is_some_and(|last| last + 1 < at) {
+            text += "  ...\n";
+        }
+        text += &format!("{mark} {line}\n");
+        last = Some(at);
+    }
+    text
+}
