@@ -5,6 +5,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("a failed case is a caught panic: build this with panic = \"unwind\"");
 
+mod bundle_examples;
 mod capabilities;
 mod cgroups;
 mod cli;
@@ -62,6 +63,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     cgroups::CASES,
     resource_limits::CASES,
     rootless::CASES,
+    bundle_examples::CASES,
 ];
 
 fn main() -> std::process::ExitCode {

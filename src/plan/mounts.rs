@@ -358,9 +358,15 @@ fn filesystem(fstype: &str, source: Option<&str>, parsed: &Parsed, location: &st
 
 /// A mount of type `cgroup`: the container's own cgroup only, in every hierarchy.
 fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result<Source> {
-    let own_view = around.namespaces.is_new(Kind::Cgroup);
+    let own_view = around.namespaces.has(Kind::Cgroup);
     let v1: Vec<_> = around.cgroup.groups.iter().filter(|g| g.version == Version::V1).collect();
     if v1.is_empty() {
+        // A mount would show the host's whole hierarchy.
+        let own = around.cgroup.groups.iter().find(|group| !group.optional);
+        if let Some(own) = own.filter(|_| !own_view) {
+            let source = super::c_path(location, &own.directory())?;
+            return Ok(Source::Bind(Bind { source, recursive: false }));
+        }
         let data = Parsed { flags: parsed.flags.clone(), ..Parsed::default() };
         return Ok(Source::Filesystem(filesystem("cgroup2", Some("cgroup"), &data, location)?));
     }
