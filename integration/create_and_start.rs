@@ -24,6 +24,7 @@ cases!("create_and_start", root: [
     the_namespaces_are_there_before_start,
     the_rootfs_is_mounted_before_start,
     a_created_container_can_wait_for_a_while,
+    a_created_container_ends_when_its_state_is_gone,
     config_json_is_not_read_again_by_start,
 ]);
 
@@ -180,6 +181,21 @@ fn a_created_container_can_wait_for_a_while(t: &Case) {
         container.start().ok();
         container.wait_for("ran");
     }
+}
+
+fn a_created_container_ends_when_its_state_is_gone(t: &Case) {
+    let (bundle, id) = (t.bundle().unset("/linux/resources"), t.id());
+    let line = t.command_line("create", &bundle, &[], &id);
+    // Nobody could remove its cgroups any more.
+    t.runtime(&line).global(&["--cgroup-manager", "disabled"]).run().ok();
+    let pid = &t.runtime(&["state", &id]).run().ok().json()["pid"];
+    let init = PathBuf::from(format!("/proc/{pid}/ns/pid"));
+    assert!(init.exists());
+    fs::remove_dir_all(t.path("state").join(&id)).expect("remove the state");
+    assert!(
+        soon(Duration::from_secs(15), || fs::read_link(&init).is_err()),
+        "it waits for a start that cannot come"
+    );
 }
 
 fn config_json_is_not_read_again_by_start(t: &Case) {

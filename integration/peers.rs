@@ -60,6 +60,13 @@ const PEERS: &[Peer] = &[
         "an_error_names_the_container_and_the_command",
         Fails("says only `container does not exist`"),
     ),
+    // create_and_start
+    (Kind::Runc, "a_created_container_ends_when_its_state_is_gone", Fails("has no --cgroup-manager")),
+    (
+        Kind::Crun,
+        "a_created_container_ends_when_its_state_is_gone",
+        NotRun("waits for ever for a start that cannot come"),
+    ),
     // run
     (Kind::Runc, "a_missing_program_gives_127", Fails("gives 1 for every error of its own")),
     (Kind::Runc, "a_missing_name_in_path_gives_127_and_says_so", Fails("gives 1 for every error of its own")),

@@ -4,6 +4,10 @@
 //! created container waits: it is there exactly as long as the container can still be started, so
 //! the status need not be kept anywhere and cannot be wrong.
 
+mod liveness;
+
+pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
+
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Record;
 use crate::sys;
@@ -12,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -331,60 +335,6 @@ impl Dir {
             removed => removed.context(|| self.path.display().to_string()),
         }
     }
-}
-
-/// Is init there, and the same one? A zombie is not.
-pub fn is_alive(state: &State) -> bool {
-    stat_of(state.pid)
-        .is_some_and(|(letter, _, start)| start == state.start_time && !matches!(letter, 'Z' | 'X'))
-}
-
-/// A pidfd of init, if it is there and the same one.
-pub fn init(state: &State) -> Option<OwnedFd> {
-    let pidfd = sys::pidfd::open(state.pid).ok()?;
-    // Looked at after the open: a pid that was used again since then would not be behind the pidfd.
-    is_alive(state).then_some(pidfd)
-}
-
-/// When a process was started, in clock ticks after boot.
-pub fn start_time(pid: i32) -> Option<u64> {
-    stat_of(pid).map(|(_, _, start)| start)
-}
-
-/// Has the process executed a program since it was forked? A zombie can still be asked; `None` if even
-/// that is gone.
-pub fn has_executed(pid: i32) -> Option<bool> {
-    /// PF_FORKNOEXEC of the kernel's sched.h, which execve(2) clears before it closes any fd.
-    const FORKED_ONLY: u64 = 0x40;
-    stat_of(pid).map(|(_, flags, _)| flags & FORKED_ONLY == 0)
-}
-
-/// Is the process about to end: exiting, or with a SIGKILL that it has not been told of yet?
-pub fn is_dying(pid: i32) -> bool {
-    /// PF_EXITING of the kernel's sched.h.
-    const EXITING: u64 = 0x4;
-    let kill = 1u64 << (libc::SIGKILL - 1);
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let pending = |name| {
-        let mask = status.lines().find_map(|line: &str| line.strip_prefix(name));
-        mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or(0) & kill != 0
-    };
-    stat_of(pid).is_none_or(|(_, flags, _)| flags & EXITING != 0) || pending("SigPnd:") || pending("ShdPnd:")
-}
-
-/// State, flags and start time (proc_pid_stat(5)).
-fn stat_of(pid: i32) -> Option<(char, u64, u64)> {
-    if pid <= 0 {
-        return None;
-    }
-    let mut buffer = [0; 1024];
-    let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
-    let text = String::from_utf8_lossy(&buffer[..length]);
-    // The name, in parentheses, may hold anything.
-    let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let letter = fields.next()?.chars().next()?;
-    let flags = fields.nth(5)?.parse().ok()?;
-    Some((letter, flags, fields.nth(12)?.parse().ok()?))
 }
 
 #[cfg(test)]

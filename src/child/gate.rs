@@ -6,8 +6,9 @@ use crate::wire::{self, ToChild};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// How often a waiting container looks whether its state directory is still there, in ms.
-const LOOK: i32 = 10_000;
+/// How often a waiting container looks whether its state directory is still there, in ms. Not told
+/// of it by inotify(7): closing such an fd at execve waits for milliseconds.
+const LOOK: i32 = 5_000;
 
 /// Waits for the start; gives the connection over which to report a failing execve. It is
 /// close-on-exec: its end tells the starter that the program runs.
