@@ -5,114 +5,72 @@ use crate::sys;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// What the child was doing when it failed. [`crate::plan::describe`] has the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Step {
-    EnterCgroup,
-    NewSession,
-    SetDumpable,
-    JoinNamespace,
-    Hop,
-    BecomeRoot,
-    NewNamespaces,
-    NewCgroupNamespace,
-    Loopback,
-    RootPropagation,
-    RootOpen,
-    RootAttach,
-    MountTarget,
-    MountOpen,
-    MountParameter,
-    MountCreate,
-    MountAttributes,
-    MountAttach,
-    CgroupMount,
-    DeviceDirectory,
-    DeviceNode,
-    DeviceLink,
-    Terminal,
-    TerminalConsole,
-    MaskPath,
-    ReadonlyPath,
-    WorkingDirectoryCreate,
-    PivotRoot,
-    DetachOldRoot,
-    ReadonlyRoot,
-    Hostname,
-    Domainname,
-    Sysctl,
-    Keyring,
-    Rlimit,
-    WorkingDirectory,
-    BoundingSet,
-    Groups,
-    Ids,
-    Capabilities,
-    AmbientSet,
-    NoNewPrivileges,
-    FindProgram,
-    Gate,
-    CloseFds,
-    Seccomp,
-    Execute,
+/// Makes the enum and the list of all its members from one list of names.
+macro_rules! steps {
+    ($($name:ident)*) => {
+        /// What the child was doing when it failed. [`crate::plan::describe`] has the words.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        #[allow(missing_docs)]
+        pub enum Step {
+            $($name),*
+        }
+
+        impl Step {
+            /// Every step, in the order of their numbers.
+            pub const ALL: &'static [Step] = &[$(Step::$name),*];
+        }
+    };
 }
 
-impl Step {
-    /// Every step, in the order of their numbers.
-    pub const ALL: [Step; Step::Execute as usize + 1] = {
-        use Step::*;
-        [
-            EnterCgroup,
-            NewSession,
-            SetDumpable,
-            JoinNamespace,
-            Hop,
-            BecomeRoot,
-            NewNamespaces,
-            NewCgroupNamespace,
-            Loopback,
-            RootPropagation,
-            RootOpen,
-            RootAttach,
-            MountTarget,
-            MountOpen,
-            MountParameter,
-            MountCreate,
-            MountAttributes,
-            MountAttach,
-            CgroupMount,
-            DeviceDirectory,
-            DeviceNode,
-            DeviceLink,
-            Terminal,
-            TerminalConsole,
-            MaskPath,
-            ReadonlyPath,
-            WorkingDirectoryCreate,
-            PivotRoot,
-            DetachOldRoot,
-            ReadonlyRoot,
-            Hostname,
-            Domainname,
-            Sysctl,
-            Keyring,
-            Rlimit,
-            WorkingDirectory,
-            BoundingSet,
-            Groups,
-            Ids,
-            Capabilities,
-            AmbientSet,
-            NoNewPrivileges,
-            FindProgram,
-            Gate,
-            CloseFds,
-            Seccomp,
-            Execute,
-        ]
-    };
+steps! {
+    EnterCgroup
+    NewSession
+    SetDumpable
+    JoinNamespace
+    Hop
+    BecomeRoot
+    NewNamespaces
+    NewCgroupNamespace
+    Loopback
+    RootPropagation
+    RootOpen
+    RootAttach
+    MountTarget
+    MountOpen
+    MountParameter
+    MountCreate
+    MountAttributes
+    MountAttach
+    CgroupMount
+    DeviceDirectory
+    DeviceNode
+    DeviceLink
+    Terminal
+    TerminalConsole
+    MaskPath
+    ReadonlyPath
+    WorkingDirectoryCreate
+    PivotRoot
+    DetachOldRoot
+    ReadonlyRoot
+    Hostname
+    Domainname
+    Sysctl
+    Keyring
+    Rlimit
+    WorkingDirectory
+    BoundingSet
+    Groups
+    Ids
+    Capabilities
+    AmbientSet
+    NoNewPrivileges
+    FindProgram
+    Gate
+    CloseFds
+    Seccomp
+    Execute
 }
 
 /// Bytes of the kernel's own message that fit into a failure record.
