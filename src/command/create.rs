@@ -6,7 +6,6 @@ use crate::cli::CreateOptions;
 use crate::error::{Context, Result};
 use crate::host::console;
 use crate::wire::ToChild;
-use std::os::fd::AsFd;
 
 /// Creates a container, which then waits for `start`.
 ///
@@ -21,9 +20,7 @@ fn create(env: &Env, options: &CreateOptions) -> Result<()> {
     let mut making = Making::begin(env, &prepared.plan, prepared.state, true)?;
     let child = making.child()?;
     child.until_ready(&prepared.plan)?;
-    if let (Some(socket), Some(master)) = (&prepared.console, child.terminal.take()) {
-        console::hand_over(socket.as_fd(), master.as_fd())?;
-    }
+    console::attend(child.terminal.take(), prepared.console.as_ref())?;
     making.record(options.pid_file.as_deref())?;
     making.child()?.tell(ToChild::Recorded)?;
     making.keep();

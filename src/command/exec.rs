@@ -5,7 +5,7 @@ use super::{Env, make};
 use crate::child::{Gate, JoinFds};
 use crate::cli::{Config, ExecOptions, ExecProcess};
 use crate::error::{Context, Error, Result};
-use crate::host::console::{self, Relay};
+use crate::host::console;
 use crate::host::foreground::{self, Signals};
 use crate::host::launch::{Ground, launch};
 use crate::host::{cgroup, probe};
@@ -46,19 +46,12 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let mut child = launch(&plan, Ground { cgroup: &cgroup, gate: Gate::Host, target })?;
     child.until_ready(&plan)?;
     let recorded = options.pid_file.as_deref().map_or(Ok(()), |path| make::write_pid_file(path, child.pid));
-    let master = child.terminal.take();
-    let handed = match (&console, &master) {
-        (Some(socket), Some(master)) => console::hand_over(socket.as_fd(), master.as_fd()),
-        _ => Ok(()),
-    };
-    if let Err(e) = recorded.and(handed) {
-        child.kill();
-        return Err(e);
-    }
+    // Before the program runs, so that it finds a terminal of the right size.
+    let attended = recorded.and_then(|()| console::attend(child.terminal.take(), console.as_ref()));
+    let relay = attended.inspect_err(|_| child.kill())?;
     child.tell(ToChild::Go)?;
     child.until_running(&plan)?;
     let Some(signals) = signals else { return Ok(0) };
-    let relay = master.map(Relay::new).transpose()?;
     Ok(foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status())
 }
 

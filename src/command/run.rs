@@ -9,7 +9,7 @@ use crate::host::foreground::{self, Signals};
 use crate::plan::{Plan, Sandbox};
 use crate::sys;
 use crate::wire::ToChild;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Runs a container; gives the exit status of its program, 128 + n for signal n, 0 if detached.
 ///
@@ -27,17 +27,15 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
     let Prepared { plan, state, console } = prepared;
     let mut making = Making::begin(env, &plan, state, false)?;
-    start(&mut making, &plan, options)?;
-    let master = making.child()?.terminal.take();
-    if let (Some(socket), Some(master)) = (&console, &master) {
-        console::hand_over(socket.as_fd(), master.as_fd())?;
-    }
-    making.child()?.until_running(&plan)?;
+    let relay = before_the_program(&mut making, &plan, options, console.as_ref())?;
+    let child = making.child()?;
+    child.tell(ToChild::Go)?;
+    child.until_ready(&plan)?;
+    child.until_running(&plan)?;
     let Some(signals) = signals else {
         making.keep();
         return Ok(0);
     };
-    let relay = master.map(Relay::new).transpose()?;
     let child = making.child()?;
     let ended = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?;
     if !options.keep {
@@ -47,14 +45,20 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     Ok(ended.status())
 }
 
-/// The program may run once it is on record. Where the pid is known from the clone, the word is there
-/// before the child asks for it.
-fn start(making: &mut Making, plan: &Plan, options: &RunOptions) -> Result<()> {
+/// What must be done before the program runs: it is on record, and its terminal is in good hands and
+/// of the right size. Where the pid is known from the clone and there is no terminal, none of this
+/// waits for the child, and the word to go on is there before the child asks for it.
+fn before_the_program(
+    making: &mut Making,
+    plan: &Plan,
+    options: &RunOptions,
+    console: Option<&OwnedFd>,
+) -> Result<Option<Relay>> {
     let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
-    if hops {
+    let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
+    if hops || terminal {
         making.child()?.until_ready(plan)?;
     }
     making.record(options.create.pid_file.as_deref())?;
-    making.child()?.tell(ToChild::Go)?;
-    if hops { Ok(()) } else { making.child()?.until_ready(plan) }
+    console::attend(making.child()?.terminal.take(), console)
 }

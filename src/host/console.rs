@@ -35,8 +35,17 @@ pub fn connect(path: &Path) -> Result<OwnedFd> {
 }
 
 /// Sends the master over the socket, with its name as the message, as runc does.
-pub fn hand_over(socket: BorrowedFd, master: BorrowedFd) -> Result<()> {
+fn hand_over(socket: BorrowedFd, master: BorrowedFd) -> Result<()> {
     sys::socket::send(socket, b"/dev/ptmx", Some(master)).context(|| "--console-socket: send the terminal")
+}
+
+/// Sends the master to the socket if there is one, else prepares to carry its bytes.
+pub fn attend(master: Option<OwnedFd>, socket: Option<&OwnedFd>) -> Result<Option<Relay>> {
+    match (master, socket) {
+        (Some(master), Some(socket)) => hand_over(socket.as_fd(), master.as_fd()).map(|()| None),
+        (Some(master), None) => Relay::new(master).map(Some),
+        (None, _) => Ok(None),
+    }
 }
 
 /// The caller's terminal in raw mode; as it was again when this is dropped.

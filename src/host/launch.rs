@@ -21,6 +21,9 @@ use std::os::unix::fs::MetadataExt;
 /// PROC_SUPER_MAGIC
 const PROC_MAGIC: i64 = 0x9fa0;
 
+/// Name of the barrier that the child has reached when it is inside the container.
+const READY: &str = "ready";
+
 /// What a launch needs beside the plan.
 #[derive(Debug)]
 pub struct Ground<'a> {
@@ -134,16 +137,14 @@ impl Launched {
     /// # Errors
     /// What the child could not do, in words.
     pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
-        loop {
+        while self.last_barrier != READY {
             match self.next(plan)? {
-                FromChild::Ready => {
-                    self.last_barrier = "ready";
-                    return Ok(());
-                }
+                FromChild::Ready => self.last_barrier = READY,
                 FromChild::Closed => return Err(self.died(plan)),
                 FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
             }
         }
+        Ok(())
     }
 
     /// Waits until the program runs: the child's end of the socket closes at execve.
