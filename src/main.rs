@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use tierce::cli::{self, Exit};
 use tierce::error::Error;
-use tierce::{command, log};
+use tierce::{command, log, sys};
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os()) {
@@ -14,6 +14,9 @@ fn main() -> ExitCode {
             return finish(Err(opened.err().unwrap_or(error)));
         }
     };
+    // Whatever the caller keeps from others, what is made here must be ours to use.
+    let umask = sys::process::umask(0o077);
+    sys::process::umask(umask & 0o077);
     finish(log::init(&invocation.global.log).and_then(|()| command::run(&invocation)))
 }
 

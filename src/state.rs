@@ -19,7 +19,7 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 const STATE: &CStr = c"state.json";
@@ -65,10 +65,17 @@ pub struct State {
     pub ends_with_init: bool,
     /// Made with `--no-pivot`.
     pub no_pivot: bool,
+    /// Made without `--no-new-keyring`: no process of it has its caller's session keyring.
+    #[serde(default = "yes")]
+    pub new_keyring: bool,
     /// argv[0], for the error of a failing start.
     pub program: String,
     /// Where the configuration is, which `exec` reads again; `None`: it came from standard input.
     pub config: Option<PathBuf>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The status of runtime.md, "State".
@@ -119,11 +126,28 @@ pub fn check_id(id: &str) -> Result<()> {
 }
 
 /// The default of `--root`: /run/tierce for root, else below $XDG_RUNTIME_DIR, else in /tmp.
-pub fn default_root(uid: u32) -> PathBuf {
+///
+/// # Errors
+/// The one in /tmp, where anybody can make it first, is somebody else's.
+pub fn default_root(uid: u32) -> Result<PathBuf> {
     match std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
-        _ if uid == 0 => PathBuf::from("/run/tierce"),
-        Some(dir) => Path::new(&dir).join("tierce"),
-        None => PathBuf::from(format!("/tmp/tierce-{uid}")),
+        _ if uid == 0 => Ok(PathBuf::from("/run/tierce")),
+        Some(dir) => Ok(Path::new(&dir).join("tierce")),
+        None => own_directory(PathBuf::from(format!("/tmp/tierce-{uid}")), uid),
+    }
+}
+
+/// Made here or long ours; the sticky bit of /tmp keeps it so.
+fn own_directory(path: PathBuf, uid: u32) -> Result<PathBuf> {
+    match fs::DirBuilder::new().mode(0o700).create(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(|e| not_writable(&path, &e))?,
+    }
+    let there = fs::symlink_metadata(&path).map_err(|e| not_writable(&path, &e))?;
+    match there.is_dir() && there.uid() == uid && there.mode() & 0o022 == 0 {
+        true => Ok(path),
+        false => Err(Error::new(format!("{}: is not a directory of uid {uid} alone", path.display()))
+            .hint("set $XDG_RUNTIME_DIR, or name another directory with --root")),
     }
 }
 

@@ -133,6 +133,7 @@ fn become_program(process: Option<&Process>) -> Done<Infallible> {
     // Whatever the caller leaked stays outside (CVE-2024-21626).
     sys::fs::cloexec_from(3 + process.preserve_fds).at(Step::CloseFds, 0)?;
     sys::signal::reset_all().at(Step::CloseFds, 0)?;
+    identity::last_limits(process)?;
     identity::seal(process)?;
     // As execvp(3): the next directory, until one has it; "permission denied" is remembered.
     let mut last = libc::ENOENT;

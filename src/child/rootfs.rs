@@ -70,10 +70,12 @@ fn attach_root(root: &Root) -> Done<OwnedFd> {
 
 fn mount_one(root: BorrowedFd, m: &Mount, i: usize, bind: Option<&OwnedFd>) -> Done {
     let opened;
-    let new = match (&m.source, bind) {
-        (Source::Bind(_), Some(bind)) => bind.as_fd(),
+    let new = match (open_source(&m.source, m.attr.set, i), bind) {
+        // Only what this user namespace does not reach, or may not take apart: in the host's copy its
+        // root could undo the host's `ro`, `nosuid` and so on, which are locked in one of our own.
+        (Err(f), Some(bind)) if matches!(f.errno, libc::EACCES | libc::EINVAL) => bind.as_fd(),
         (source, _) => {
-            opened = open_source(source, m.attr.set, i)?;
+            opened = source?;
             opened.as_fd()
         }
     };
@@ -164,11 +166,11 @@ fn atime_field(attr: u64) -> u64 {
 }
 
 fn mount_hierarchy(tmpfs: BorrowedFd, hierarchy: &CgroupV1, attr: &MountAttr, i: usize) -> Done {
-    let new = match (open_source(&hierarchy.source, attr.set, i), &hierarchy.fallback) {
-        (Err(_), Some(own)) => mount::clone_tree(CWD, own, false).at(Step::CgroupMount, i)?,
-        (opened, _) => opened?,
+    let (new, bound) = match (open_source(&hierarchy.source, attr.set, i), &hierarchy.fallback) {
+        (Err(_), Some(own)) => (mount::clone_tree(CWD, own, false).at(Step::CgroupMount, i)?, true),
+        (opened, _) => (opened?, matches!(hierarchy.source, Source::Bind(_))),
     };
-    if matches!(hierarchy.source, Source::Bind(_)) {
+    if bound {
         mount::mount_setattr(new.as_fd(), false, attr).at(Step::MountAttributes, i)?;
     }
     let target = sys::fs::openat(tmpfs, &hierarchy.name, DIRECTORY | libc::O_NOFOLLOW, 0);

@@ -24,6 +24,10 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
     for (i, fd) in fds.joins.iter().enumerate() {
         let kind = namespaces.child_joins[i].kind;
         sys::ns::setns(fd.as_fd(), kind.flag()).at(Step::JoinNamespace, i)?;
+        if kind == Kind::User {
+            // Joining it undoes this by /proc/sys/fs/suid_dumpable.
+            sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
+        }
     }
     let mut unshare = namespaces.unshare;
     if namespaces.hop {
@@ -33,6 +37,8 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
     if namespaces.become_root {
         sys::process::setgid(0).at(Step::BecomeRoot, 0)?;
         sys::process::setuid(0).at(Step::BecomeRoot, 1)?;
+        // A change of ids or of the user namespace undoes it by /proc/sys/fs/suid_dumpable.
+        sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
     }
     if unshare != 0 {
         sys::ns::unshare(unshare).at(Step::NewNamespaces, 0)?;
@@ -68,7 +74,8 @@ fn hop(new_pid: u64, fds: &Fds) -> Done {
         sys::ns::unshare(new_pid).at(Step::Hop, 0)?;
     }
     match sys::process::clone3(libc::CLONE_PARENT as u64, None).at(Step::Hop, 0)? {
-        Cloned::Child => Ok(()),
+        // The session of the one that goes away is not its own: it could not have a terminal.
+        Cloned::Child => sys::process::setsid().at(Step::NewSession, 0),
         Cloned::Parent { pid, pidfd } => {
             wire::send_hopped(fds.host.as_fd(), pidfd.as_fd(), pid).at(Step::Hop, 0)?;
             sys::process::exit_now(0);
@@ -83,6 +90,8 @@ pub(super) fn join(target: &Target, process: Option<&Process>, fds: &Fds) -> Don
     sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
     if target.namespaces != 0 {
         sys::pidfd::setns(join.pidfd, target.namespaces).at(Step::JoinNamespace, 0)?;
+        // Joining a user namespace undoes it by /proc/sys/fs/suid_dumpable.
+        sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
     }
     if target.user_namespace {
         if target.pid_namespace {
@@ -91,6 +100,7 @@ pub(super) fn join(target: &Target, process: Option<&Process>, fds: &Fds) -> Don
         }
         sys::process::setgid(0).at(Step::BecomeRoot, 0)?;
         sys::process::setuid(0).at(Step::BecomeRoot, 1)?;
+        sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
     }
     if let Some(root) = join.root {
         sys::fs::fchdir(root).at(Step::PivotRoot, 0)?;

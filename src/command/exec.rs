@@ -88,7 +88,7 @@ fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
         id: options.id.clone(),
         bundle: state.bundle.clone(),
         no_pivot: state.no_pivot,
-        new_keyring: false,
+        new_keyring: state.new_keyring,
         preserve_fds: make::inherited_fds(options.preserve_fds)?,
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),

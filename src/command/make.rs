@@ -16,6 +16,7 @@ use crate::spec::validate;
 use crate::state::{self, Dir, State};
 use crate::sys;
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -134,6 +135,7 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         namespaces: container.namespaces.mask(),
         ends_with_init: container.namespaces.is_new(Kind::Pid),
         no_pivot: container.root.no_pivot,
+        new_keyring: !options.no_new_keyring,
         program: program.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
         config: match &options.config {
             Config::InBundle => Some(bundle.dir.join("config.json")),
@@ -215,6 +217,8 @@ impl Drop for Making {
             launched.kill();
             self.state.pid = launched.pid;
         }
+        // It may have been that there were too many fds: removing takes some.
+        self.cgroup = Cgroup::default();
         // The error that led here is the one to be told.
         let _ = super::delete::destroy(&self.dir, &self.state);
     }
@@ -225,8 +229,12 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     let temporary = path.with_file_name(name);
-    let written =
-        std::fs::write(&temporary, pid.to_string()).and_then(|()| std::fs::rename(&temporary, path));
+    // Never through a link, or into a pipe, that somebody left there.
+    let _ = std::fs::remove_file(&temporary);
+    let file = std::fs::File::create_new(&temporary);
+    let written = file
+        .and_then(|mut file| file.write_all(pid.to_string().as_bytes()))
+        .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }

@@ -42,8 +42,11 @@ impl Env {
                     .hint("leave it out; tierce makes the cgroup by itself"));
             }
         };
-        let default = || record::default_root(sys::process::effective_ids().0);
-        Ok(Env { root: global.root.clone().unwrap_or_else(default), manager, rootless: global.rootless })
+        let root = match &global.root {
+            Some(root) => root.clone(),
+            None => record::default_root(sys::process::effective_ids().0)?,
+        };
+        Ok(Env { root, manager, rootless: global.rootless })
     }
 
     /// May this caller do without cgroups?

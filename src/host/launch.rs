@@ -87,6 +87,8 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
     };
     let (pid, pidfd) = match cloned {
         Ok(Cloned::Child) => {
+            // Or this process would hold both ends, and never see that the host is gone.
+            drop(socket);
             let fds = Fds {
                 host: child_end,
                 tasks: &ground.cgroup.tasks,

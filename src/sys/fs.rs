@@ -172,15 +172,6 @@ pub fn statfs_magic(fd: BorrowedFd) -> io::Result<i64> {
     Ok(unsafe { buf.assume_init() }.f_type)
 }
 
-/// The mount flags (`ST_*` of statvfs(3)) of what `fd` is on.
-pub fn mount_flags(fd: BorrowedFd) -> io::Result<u64> {
-    let mut buf = MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: buf is valid for a struct statvfs.
-    check(unsafe { libc::fstatvfs(fd.as_raw_fd(), buf.as_mut_ptr()) }.into())?;
-    // SAFETY: the call succeeded, so the kernel filled the buffer.
-    Ok(unsafe { buf.assume_init() }.f_flag)
-}
-
 /// faccessat(2) with the real ids: may this process execute it?
 pub fn is_executable(path: &CStr) -> io::Result<()> {
     // SAFETY: path is NUL-terminated.

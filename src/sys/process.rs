@@ -132,10 +132,10 @@ pub fn setsid() -> io::Result<()> {
     check(unsafe { libc::setsid() }.into()).map(drop)
 }
 
-/// umask(2)
-pub fn umask(mask: u32) {
+/// umask(2); gives the old one.
+pub fn umask(mask: u32) -> u32 {
     // SAFETY: cannot fail.
-    unsafe { libc::umask(mask) };
+    unsafe { libc::umask(mask) }
 }
 
 /// setgroups(2)
