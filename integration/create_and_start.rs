@@ -25,6 +25,7 @@ cases!("create_and_start", root: [
     the_rootfs_is_mounted_before_start,
     a_created_container_can_wait_for_a_while,
     a_created_container_ends_when_its_state_is_gone,
+    a_low_limit_of_open_files_does_not_keep_a_container_from_starting,
     config_json_is_not_read_again_by_start,
 ]);
 
@@ -196,6 +197,15 @@ fn a_created_container_ends_when_its_state_is_gone(t: &Case) {
         soon(Duration::from_secs(15), || fs::read_link(&init).is_err()),
         "it waits for a start that cannot come"
     );
+}
+
+fn a_low_limit_of_open_files_does_not_keep_a_container_from_starting(t: &Case) {
+    for limit in [4, 7, 20] {
+        let rlimits = json!([{"type": "RLIMIT_NOFILE", "soft": limit, "hard": limit}]);
+        let container = t.create(&t.bundle().set("/process/rlimits", rlimits).sh("ulimit -n; ulimit -Hn"));
+        container.start().ok();
+        container.wait_for(&format!("{limit}\n{limit}\n"));
+    }
 }
 
 fn config_json_is_not_read_again_by_start(t: &Case) {

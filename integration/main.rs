@@ -13,6 +13,7 @@ mod create_and_start;
 mod delete;
 mod devices;
 mod errors;
+mod exec;
 mod harness;
 mod identifiers;
 mod invalid_configs;
@@ -45,6 +46,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     create_and_start::CASES,
     state::CASES,
     kill::CASES,
+    exec::CASES,
     delete::CASES,
     identifiers::CASES,
     parallel::CASES,

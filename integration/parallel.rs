@@ -1,5 +1,9 @@
 //! Many at once.
 
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
 use crate::harness::prelude::*;
 
 cases!("parallel", root: [
@@ -7,6 +11,7 @@ cases!("parallel", root: [
     of_many_starts_of_one_container_exactly_one_wins,
     twenty_containers_run_at_the_same_time,
     create_and_delete_by_force_of_one_id_at_the_same_time_leave_nothing,
+    a_create_that_is_killed_at_any_moment_is_cleaned_up_by_force,
     containers_of_one_bundle_do_not_disturb_each_other,
 ]);
 
@@ -64,6 +69,19 @@ fn create_and_delete_by_force_of_one_id_at_the_same_time_leave_nothing(t: &Case)
         let create = t.runtime(&t.command_line("create", &bundle, &[], &id)).spawn();
         let delete = t.runtime(&["delete", "--force", &id]).spawn();
         let _ = (create.wait(), delete.wait());
+        t.runtime(&["delete", "--force", &id]).run().ok();
+        t.assert_no_side_effects();
+    }
+}
+
+fn a_create_that_is_killed_at_any_moment_is_cleaned_up_by_force(t: &Case) {
+    let bundle = t.bundle();
+    for round in 0..40 {
+        let id = t.id();
+        let create = t.runtime(&t.command_line("create", &bundle, &[], &id)).spawn();
+        std::thread::sleep(Duration::from_micros(250 * round));
+        create.signal(Signal::SIGKILL);
+        let _ = create.wait();
         t.runtime(&["delete", "--force", &id]).run().ok();
         t.assert_no_side_effects();
     }

@@ -61,6 +61,26 @@ const PEERS: &[Peer] = &[
         Fails("says only `container does not exist`"),
     ),
     // create_and_start
+    (
+        Kind::Runc,
+        "a_low_limit_of_open_files_does_not_keep_a_container_from_starting",
+        Fails("is under the limit itself while it sets the container up"),
+    ),
+    (
+        Kind::Crun,
+        "a_low_limit_of_open_files_does_not_keep_a_container_from_starting",
+        Fails("is under the limit itself while it sets the container up"),
+    ),
+    (
+        Kind::Runc,
+        "a_create_that_is_killed_at_any_moment_is_cleaned_up_by_force",
+        NotRun("cgroups stay behind at some moments"),
+    ),
+    (
+        Kind::Crun,
+        "a_create_that_is_killed_at_any_moment_is_cleaned_up_by_force",
+        NotRun("cgroups stay behind at some moments"),
+    ),
     (Kind::Runc, "a_created_container_ends_when_its_state_is_gone", Fails("has no --cgroup-manager")),
     (
         Kind::Crun,
@@ -72,6 +92,14 @@ const PEERS: &[Peer] = &[
     (Kind::Runc, "a_missing_name_in_path_gives_127_and_says_so", Fails("gives 1 for every error of its own")),
     (Kind::Runc, "a_program_that_is_not_executable_gives_126", Fails("gives 1 for every error of its own")),
     (Kind::Runc, "a_directory_as_program_gives_126", Fails("gives 1 for every error of its own")),
+    // exec
+    (Kind::Runc, "exec_of_a_missing_program_gives_127", Fails("gives 255 for every error of its own")),
+    (Kind::Runc, "exec_of_a_missing_name_in_path_gives_127", Fails("gives 255 for every error of its own")),
+    (
+        Kind::Runc,
+        "exec_of_a_program_that_is_not_executable_gives_126",
+        Fails("gives 255 for every error of its own"),
+    ),
     // delete
     (
         Kind::Runc,
@@ -230,6 +258,35 @@ const PEERS: &[Peer] = &[
     ),
     (Kind::Crun, "kill_of_a_stopped_container_is_an_error_that_says_so", Fails("says `No such process`")),
     (Kind::Crun, "kill_of_a_container_whose_init_is_gone_is_an_error", Fails("says `No such process`")),
+    // exec
+    (Kind::Crun, "exec_of_a_missing_program_gives_127", Fails("gives 255 for every error of its own")),
+    (Kind::Crun, "exec_of_a_missing_name_in_path_gives_127", Fails("gives 255 for every error of its own")),
+    (
+        Kind::Crun,
+        "exec_of_a_program_that_is_not_executable_gives_126",
+        Fails("gives 255 for every error of its own"),
+    ),
+    (
+        Kind::Crun,
+        "exec_adds_and_replaces_environment_variables",
+        Fails("with --env it drops the environment of the configuration"),
+    ),
+    (Kind::Crun, "exec_starts_in_the_directory_of_the_configuration", Fails("starts in / unless told")),
+    (Kind::Crun, "exec_starts_as_the_user_of_the_configuration", Fails("starts as root unless told")),
+    (Kind::Crun, "exec_adds_groups", Fails("has no --additional-gids")),
+    (
+        Kind::Crun,
+        "a_detached_exec_with_a_terminal_needs_a_console_socket",
+        Fails("says only `tcgetattr: Inappropriate ioctl for device`"),
+    ),
+    (Kind::Crun, "exec_adds_a_capability_to_those_of_the_configuration", Fails("gives those of --cap alone")),
+    (Kind::Crun, "exec_keeps_no_new_privileges", Fails("sets it only with --no-new-privs")),
+    (Kind::Crun, "an_executed_program_has_the_resource_limits_of_the_configuration", Fails("sets none")),
+    (
+        Kind::Crun,
+        "a_working_directory_behind_a_descriptor_of_the_caller_never_leads_out",
+        Fails("starts the program in a directory of the host that its caller has open"),
+    ),
     // delete
     (
         Kind::Crun,

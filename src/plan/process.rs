@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::spec::config;
 use crate::sys::exec::CStringArray;
 use crate::sys::terminal::Size;
+use std::collections::HashSet;
 use std::ffi::CString;
 
 /// The process to become.
@@ -78,7 +79,7 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
     Ok(Process {
         candidates: candidates(args.first().map_or("", |a| a), &process.env)?,
         args: CStringArray::new(strings("args", args)?),
-        env: CStringArray::new(strings("env", &process.env)?),
+        env: CStringArray::new(environment(strings("env", &process.env)?)),
         cwd: super::c_string("process.cwd", &process.cwd)?,
         cwd_in_root,
         identity: around.identity,
@@ -93,6 +94,16 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
         keyring: keyring.transpose()?,
         preserve_fds: around.preserve_fds,
     })
+}
+
+/// Of several entries with one name the last one counts, as under the peers; programs would take the
+/// first (getenv(3)).
+fn environment(entries: Vec<CString>) -> Vec<CString> {
+    let mut seen = HashSet::new();
+    let name = |entry: &CString| entry.to_bytes().split(|b| *b == b'=').next().unwrap_or(&[]).to_vec();
+    let mut kept: Vec<_> = entries.into_iter().rev().filter(|entry| seen.insert(name(entry))).collect();
+    kept.reverse();
+    kept
 }
 
 fn candidates(program: &str, env: &[String]) -> Result<Vec<CString>> {
@@ -111,6 +122,13 @@ fn candidates(program: &str, env: &[String]) -> Result<Vec<CString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_entries_with_one_name_the_last_one_counts() {
+        let entries = ["A=1", "B=2", "A=3=x", "AB=4", "B="].map(|e| CString::new(e).unwrap());
+        let kept = environment(entries.to_vec());
+        assert_eq!(kept, ["A=3=x", "AB=4", "B="].map(|e| CString::new(e).unwrap()));
+    }
 
     #[test]
     fn the_program_is_looked_for_in_the_path_of_the_container() {
