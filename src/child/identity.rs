@@ -1,7 +1,6 @@
 //! Who the program runs as. The order follows from capabilities(7) and seccomp(2).
 
 use super::{At, Done, errno};
-use crate::plan::identity::Rlimit;
 use crate::plan::process::Process;
 use crate::sys;
 use crate::wire::Step;
@@ -24,10 +23,10 @@ pub(super) fn new_keyring(name: &CStr) -> Done {
 pub(super) fn assume(process: &Process) -> Done {
     let identity = &process.identity;
     for (i, limit) in identity.rlimits.iter().enumerate() {
-        match is_too_low_for_the_gate(limit) {
+        match limit.waits_for_the_gate() {
             false => sys::process::setrlimit(limit.resource, limit.soft, limit.hard).at(Step::Rlimit, i)?,
             // Raising it takes the capabilities of now; lowering it takes none.
-            true if limit.hard >= GATE_FDS => {
+            true if limit.leaves_room_at_the_gate() => {
                 sys::process::setrlimit(limit.resource, limit.hard, limit.hard).at(Step::Rlimit, i)?;
             }
             true => {}
@@ -62,17 +61,10 @@ pub(super) fn assume(process: &Process) -> Done {
     if needs_admin_for_seccomp(process) { Ok(()) } else { final_caps(process) }
 }
 
-/// More fds than this process has open at the gate, with the one that opens it.
-const GATE_FDS: u64 = 64;
-
-fn is_too_low_for_the_gate(limit: &Rlimit) -> bool {
-    limit.resource == libc::RLIMIT_NOFILE && limit.soft < GATE_FDS
-}
-
 /// The limits under which the gate could not have accepted `start`.
 pub(super) fn last_limits(process: &Process) -> Done {
-    for (i, limit) in process.identity.rlimits.iter().enumerate().filter(|(_, l)| is_too_low_for_the_gate(l))
-    {
+    let late = process.identity.rlimits.iter().enumerate().filter(|(_, limit)| limit.waits_for_the_gate());
+    for (i, limit) in late {
         sys::process::setrlimit(limit.resource, limit.soft, limit.hard).at(Step::Rlimit, i)?;
     }
     Ok(())

@@ -61,6 +61,21 @@ pub struct Rlimit {
     pub hard: u64,
 }
 
+/// More fds than the child has open at the gate, with the one that opens it.
+const GATE_FDS: u64 = 64;
+
+impl Rlimit {
+    /// Under this limit the gate could not accept `start`: it is set behind it.
+    pub fn waits_for_the_gate(&self) -> bool {
+        self.resource == libc::RLIMIT_NOFILE && self.soft < GATE_FDS
+    }
+
+    /// Its hard limit may already be set before the gate, where the capabilities to raise it are.
+    pub fn leaves_room_at_the_gate(&self) -> bool {
+        self.hard >= GATE_FDS
+    }
+}
+
 /// Plans the identity; adds to `warnings` what the caller cannot grant (config.md: a capability that
 /// cannot be granted is a warning, not an error).
 ///

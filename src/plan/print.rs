@@ -67,7 +67,14 @@ pub fn text(lines: &[Line]) -> String {
 fn host(out: &mut Lines, c: &Container) {
     for group in &c.cgroup.groups {
         let perhaps = if group.optional { ", if that is allowed" } else { "" };
+        if !group.enable.is_empty() {
+            let object = format!("{} in cgroup.subtree_control of the groups above", group.enable.join(", "));
+            out.add("enable", object, "");
+        }
         out.add("make cgroup", format!("{}{perhaps}", group.directory().display()), "linux.cgroupsPath");
+        if group.version == Version::V1 && group.controllers.iter().any(|c| c == "cpuset") {
+            out.add("copy", "cpuset.cpus and cpuset.mems of the group above", "");
+        }
         for write in &group.writes {
             out.add("write", format!("{:?} to {}", write.value, write.file), &write.location);
         }
@@ -118,6 +125,7 @@ fn namespaces(out: &mut Lines, c: &Container) {
     for group in c.cgroup.groups.iter().filter(|g| g.version == Version::V1) {
         out.add("enter", format!("{}{}/tasks", group.mount.display(), group.path), "");
     }
+    out.add("setsid", "a new session", "");
     for join in &c.namespaces.child_joins {
         add_join(out, "setns", join);
     }
@@ -154,6 +162,10 @@ fn namespaces(out: &mut Lines, c: &Container) {
 
 fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
     out.add("set propagation", format!("/ {}", propagation(c.root.propagation)), "linux.rootfsPropagation");
+    if let Some(nearest) = c.root.unshare_above.first() {
+        let object = format!("private, of the mount that {} is on", lossy(nearest));
+        out.add("set propagation", object, "linux.rootfsPropagation");
+    }
     out.add("mount", format!("root filesystem {}", lossy(&c.root.path)), "root.path");
     for mount in &c.mounts {
         let attributes = attributes(mount);
@@ -210,11 +222,9 @@ fn program(out: &mut Lines, p: &Process) {
     if let Some(name) = &p.keyring {
         out.add("join", format!("a new session keyring {}", lossy(name)), "");
     }
-    for (i, limit) in p.identity.rlimits.iter().enumerate() {
-        let name = identity::RLIMITS[limit.resource as usize];
-        let object = format!("{name} soft {} hard {}", limit.soft, limit.hard);
-        out.add("setrlimit", object, format!("process.rlimits[{i}]"));
-    }
+    limits(out, p, false);
+    let object = format!("stdin, stdout, stderr to uid {}, but not /dev/null", p.identity.uid);
+    out.add("chown", object, "process.user.uid");
     out.add("chdir", lossy(&p.cwd), "process.cwd");
     if !p.identity.bounding_drop.is_empty() {
         let object = format!("{} capabilities from the bounding set", p.identity.bounding_drop.len());
@@ -238,6 +248,12 @@ fn program(out: &mut Lines, p: &Process) {
     }
     out.add("look for", first, "process.args");
     out.add("wait", "for the start", "");
+    out.add("close", format!("all fds from {} on, at execve", 3 + p.preserve_fds), "");
+    out.add("reset", "all signals to their default action", "");
+    limits(out, p, true);
+    if late {
+        out.add("capset", "CAP_SYS_ADMIN besides, to load the filter", "");
+    }
     if let Some(filter) = &p.seccomp {
         out.add("seccomp", format!("a filter of {} instructions", filter.program.len()), "linux.seccomp");
     }
@@ -245,6 +261,16 @@ fn program(out: &mut Lines, p: &Process) {
         capabilities(out, p);
     }
     out.add("execve", args.join(" "), "process.args");
+}
+
+/// Those of before the gate, or the ones that must wait for it.
+fn limits(out: &mut Lines, p: &Process, late: bool) {
+    let limits = p.identity.rlimits.iter().enumerate();
+    for (i, limit) in limits.filter(|(_, limit)| limit.waits_for_the_gate() == late) {
+        let name = identity::RLIMITS[limit.resource as usize];
+        let object = format!("{name} soft {} hard {}", limit.soft, limit.hard);
+        out.add("setrlimit", object, format!("process.rlimits[{i}]"));
+    }
 }
 
 fn capabilities(out: &mut Lines, p: &Process) {
@@ -268,19 +294,24 @@ fn cap_names(mask: u64) -> String {
 fn attributes(mount: &Mount) -> String {
     let mut words = Vec::new();
     let mut of = |attr: &MountAttr, prefix: &str| {
-        for (bit, name) in [
-            (libc::MOUNT_ATTR_RDONLY, "ro"),
-            (libc::MOUNT_ATTR_NOSUID, "nosuid"),
-            (libc::MOUNT_ATTR_NODEV, "nodev"),
-            (libc::MOUNT_ATTR_NOEXEC, "noexec"),
-            (libc::MOUNT_ATTR_NOATIME, "noatime"),
-            (libc::MOUNT_ATTR_STRICTATIME, "strictatime"),
-            (libc::MOUNT_ATTR_NODIRATIME, "nodiratime"),
-            (0x0020_0000, "nosymfollow"),
+        for (bit, set, clear) in [
+            (libc::MOUNT_ATTR_RDONLY, "ro", "rw"),
+            (libc::MOUNT_ATTR_NOSUID, "nosuid", "suid"),
+            (libc::MOUNT_ATTR_NODEV, "nodev", "dev"),
+            (libc::MOUNT_ATTR_NOEXEC, "noexec", "exec"),
+            (libc::MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime"),
+            (0x0020_0000, "nosymfollow", "symfollow"),
+            (libc::MOUNT_ATTR_NOATIME, "noatime", ""),
+            (libc::MOUNT_ATTR_STRICTATIME, "strictatime", ""),
         ] {
-            if attr.set & bit != 0 {
-                words.push(format!("{prefix}{name}"));
+            match (attr.set & bit != 0, attr.clear & bit != 0) {
+                (true, _) => words.push(format!("{prefix}{set}")),
+                (false, true) if !clear.is_empty() => words.push(format!("{prefix}{clear}")),
+                (false, _) => {}
             }
+        }
+        if attr.clear & ATIME != 0 && attr.set & ATIME == 0 {
+            words.push(format!("{prefix}relatime"));
         }
     };
     of(&mount.attr, "");
@@ -290,8 +321,18 @@ fn attributes(mount: &Mount) -> String {
             words.push(propagation(flags | recursive));
         }
     }
+    if let Source::Filesystem(fs) = &mount.source {
+        let superblock = fs.parameters.iter().map(|p| lossy(&p.key));
+        words.extend(superblock.filter(|key| SUPERBLOCK.contains(&key.as_str())));
+    }
     if words.is_empty() { String::new() } else { format!("[{}]", words.join(" ")) }
 }
+
+/// Options of a superblock, which are no data of one filesystem and so not in a mount's label.
+const SUPERBLOCK: [&str; 7] = ["async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync"];
+
+/// The field of the access time modes; all bits clear are relatime (mount_setattr(2)).
+const ATIME: u64 = 0x70;
 
 fn propagation(flags: u64) -> String {
     let name = [
