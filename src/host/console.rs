@@ -166,9 +166,14 @@ impl Relay {
         }
     }
 
-    /// What the program wrote before it ended.
+    /// What the program wrote before it ended: no more than a pty can hold, because another process may
+    /// go on writing.
     pub fn drain(&mut self) {
-        while self.output_open && self.read_output() {}
+        for _ in 0..64 {
+            if !self.output_open || !self.read_output() {
+                return;
+            }
+        }
     }
 }
 
