@@ -9,7 +9,7 @@ use crate::plan::process::Process;
 use crate::plan::{Container, Root};
 use crate::sys;
 use crate::sys::fs::CWD;
-use crate::sys::mount::{self, MountAttr};
+use crate::sys::mount::{self, ATTR_ATIME, MountAttr};
 use crate::wire::{Failure, NOTE, Step};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -162,7 +162,7 @@ fn cgroup_directories(hierarchies: &[CgroupV1], attr: u64, i: usize) -> Done<Own
 
 /// mount_setattr(2) takes an access time mode only with the whole field cleared.
 fn atime_field(attr: u64) -> u64 {
-    if attr & 0x70 != 0 { 0x70 } else { 0 }
+    if attr & ATTR_ATIME != 0 { ATTR_ATIME } else { 0 }
 }
 
 fn mount_hierarchy(tmpfs: BorrowedFd, hierarchy: &CgroupV1, attr: &MountAttr, i: usize) -> Done {

@@ -35,10 +35,7 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
         unshare &= !Kind::Pid.flag();
     }
     if namespaces.become_root {
-        sys::process::setgid(0).at(Step::BecomeRoot, 0)?;
-        sys::process::setuid(0).at(Step::BecomeRoot, 1)?;
-        // A change of ids or of the user namespace undoes it by /proc/sys/fs/suid_dumpable.
-        sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
+        become_root()?;
     }
     if unshare != 0 {
         sys::ns::unshare(unshare).at(Step::NewNamespaces, 0)?;
@@ -61,6 +58,14 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
         write_sysctl(fds, sysctl).at(Step::Sysctl, i)?;
     }
     rootfs::build(container, process, fds)
+}
+
+/// Takes uid and gid 0 of the user namespace.
+fn become_root() -> Done {
+    sys::process::setgid(0).at(Step::BecomeRoot, 0)?;
+    sys::process::setuid(0).at(Step::BecomeRoot, 1)?;
+    // A change of ids undoes it by /proc/sys/fs/suid_dumpable.
+    sys::process::set_dumpable(false).at(Step::SetDumpable, 0)
 }
 
 fn write_sysctl(fds: &Fds, sysctl: &Sysctl) -> io::Result<()> {
@@ -98,9 +103,7 @@ pub(super) fn join(target: &Target, process: Option<&Process>, fds: &Fds) -> Don
             sys::pidfd::setns(join.pidfd, Kind::Pid.flag()).at(Step::JoinNamespace, 0)?;
             hop(0, fds)?;
         }
-        sys::process::setgid(0).at(Step::BecomeRoot, 0)?;
-        sys::process::setuid(0).at(Step::BecomeRoot, 1)?;
-        sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
+        become_root()?;
     }
     if let Some(root) = join.root {
         sys::fs::fchdir(root).at(Step::PivotRoot, 0)?;

@@ -23,11 +23,10 @@ pub fn run(env: &Env, id: &str, force: bool) -> Result<()> {
 }
 
 fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
-    let Some(dir) = state::find(&env.root, id)? else {
-        return if force { Ok(()) } else { Err(state::missing(id)) };
-    };
+    let gone = || if force { Ok(()) } else { Err(state::missing(id)) };
+    let Some(dir) = state::find(&env.root, id)? else { return gone() };
     if !dir.wait_until_made()? {
-        return if force { Ok(()) } else { Err(state::missing(id)) };
+        return gone();
     }
     let state = match dir.read() {
         Ok(Some(state)) => state,
@@ -41,16 +40,19 @@ fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
         Ok(None) => return dir.read_complete(id).map(drop),
         Err(e) => return Err(e),
     };
-    match dir.status(&state) {
+    let status = dir.status(&state);
+    let goes_on = || match status {
+        Status::Creating => true,
         // Right behind a `kill ID KILL` it is not stopped yet, but nothing can keep it from that.
-        Status::Running if state::is_dying(state.pid) => destroy(&dir, &state),
-        status @ (Status::Running | Status::Creating) if !force => {
-            let status = status.name();
-            Err(Error::new(format!("cannot delete container {id:?} that is not stopped: {status}"))
-                .hint(format!("`tierce delete --force {id}` kills it first")))
-        }
-        _ => destroy(&dir, &state),
+        Status::Running => !state::is_dying(state.pid),
+        Status::Created | Status::Stopped => false,
+    };
+    if !force && goes_on() {
+        let status = status.name();
+        return Err(Error::new(format!("cannot delete container {id:?} that is not stopped: {status}"))
+            .hint(format!("`tierce delete --force {id}` kills it first")));
     }
+    destroy(&dir, &state)
 }
 
 /// The state of a container whose own is unreadable: its cgroups have a name that follows from the id.
@@ -63,15 +65,8 @@ fn guess(id: &str) -> State {
         rootless: sys::process::effective_ids().0 != 0,
     };
     let planned = probe::probe(true).and_then(|facts| plan::plan(&facts.cgroup, &request));
-    let groups = planned.map(|plan| plan.groups).unwrap_or_default();
-    let record = groups.into_iter().map(|g| cgroup::RecordedGroup {
-        mount: g.mount,
-        version: g.version,
-        controllers: g.controllers,
-        path: g.path,
-        made: Vec::new(),
-    });
-    State { id: id.to_owned(), cgroup: Record { groups: record.collect() }, ..State::default() }
+    let cgroup = planned.map(|plan| Record::planned(&plan)).unwrap_or_default();
+    State { id: id.to_owned(), cgroup, ..State::default() }
 }
 
 /// Kills what is left of a container and removes all of it; what is gone already is fine.

@@ -5,7 +5,7 @@ use super::Env;
 use crate::child::Gate;
 use crate::cli::{Config, CreateOptions};
 use crate::error::{Context, Error, Result};
-use crate::host::cgroup::{self, Cgroup, Record, RecordedGroup};
+use crate::host::cgroup::{self, Cgroup, Record};
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::{console, probe};
 use crate::log::{Utc, debug};
@@ -35,7 +35,6 @@ pub struct Prepared {
 
 /// Parse, validate, plan: everything that can be known beforehand.
 pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Prepared> {
-    state::check_id(&options.id)?;
     let bundle = load(&options.bundle, &options.config)?;
     let facts = probe::probe(env.manager == plan::cgroup::Manager::Cgroupfs)?;
     let preserve_fds = inherited_fds(options.preserve_fds)?;
@@ -115,13 +114,6 @@ pub fn console_socket(path: Option<&Path>, terminal: bool, detached: bool) -> Re
 
 fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32) -> State {
     let Sandbox::New(container) = &plan.sandbox else { return State::default() };
-    let planned = container.cgroup.groups.iter().map(|g| RecordedGroup {
-        mount: g.mount.clone(),
-        version: g.version,
-        controllers: g.controllers.clone(),
-        path: g.path.clone(),
-        made: Vec::new(),
-    });
     let program = plan.process.as_ref().and_then(|p| p.args.strings().first());
     State {
         oci_version: bundle.spec.oci_version.clone(),
@@ -131,7 +123,7 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         created: format!("{:.9}", Utc(SystemTime::now())),
         annotations: bundle.spec.annotations.clone().unwrap_or_default(),
         owner,
-        cgroup: Record { groups: planned.collect() },
+        cgroup: Record::planned(&container.cgroup),
         namespaces: container.namespaces.mask(),
         ends_with_init: container.namespaces.is_new(Kind::Pid),
         no_pivot: container.root.no_pivot,

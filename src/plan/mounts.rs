@@ -2,6 +2,7 @@
 
 mod options;
 
+pub(super) use options::is_superblock_flag;
 pub use options::known_options;
 
 use super::cgroup::{CgroupPlan, Version, directory};

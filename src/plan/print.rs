@@ -1,11 +1,11 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
 use super::cgroup::{DeviceAccess, Version};
-use super::mounts::{Mount, Source};
+use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
 use super::process::Process;
 use super::{Container, Plan, Sandbox, identity};
-use crate::sys::mount::MountAttr;
+use crate::sys::mount::{ATTR_ATIME, ATTR_NOSYMFOLLOW, MountAttr};
 use serde::Serialize;
 use std::ffi::CStr;
 use std::fmt::Write as _;
@@ -300,7 +300,7 @@ fn attributes(mount: &Mount) -> String {
             (libc::MOUNT_ATTR_NODEV, "nodev", "dev"),
             (libc::MOUNT_ATTR_NOEXEC, "noexec", "exec"),
             (libc::MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime"),
-            (0x0020_0000, "nosymfollow", "symfollow"),
+            (ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow"),
             (libc::MOUNT_ATTR_NOATIME, "noatime", ""),
             (libc::MOUNT_ATTR_STRICTATIME, "strictatime", ""),
         ] {
@@ -310,7 +310,7 @@ fn attributes(mount: &Mount) -> String {
                 (false, _) => {}
             }
         }
-        if attr.clear & ATIME != 0 && attr.set & ATIME == 0 {
+        if attr.clear & ATTR_ATIME != 0 && attr.set & ATTR_ATIME == 0 {
             words.push(format!("{prefix}relatime"));
         }
     };
@@ -323,16 +323,10 @@ fn attributes(mount: &Mount) -> String {
     }
     if let Source::Filesystem(fs) = &mount.source {
         let superblock = fs.parameters.iter().map(|p| lossy(&p.key));
-        words.extend(superblock.filter(|key| SUPERBLOCK.contains(&key.as_str())));
+        words.extend(superblock.filter(|key| is_superblock_flag(key)));
     }
     if words.is_empty() { String::new() } else { format!("[{}]", words.join(" ")) }
 }
-
-/// Options of a superblock, which are no data of one filesystem and so not in a mount's label.
-const SUPERBLOCK: [&str; 7] = ["async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync"];
-
-/// The field of the access time modes; all bits clear are relatime (mount_setattr(2)).
-const ATIME: u64 = 0x70;
 
 fn propagation(flags: u64) -> String {
     let name = [

@@ -14,6 +14,13 @@ const FSMOUNT_CLOEXEC: u32 = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 4;
 const MOVE_MOUNT_T_EMPTY_PATH: u32 = 0x40;
 
+/// `MOUNT_ATTR_NOSYMFOLLOW` of linux/mount.h.
+pub const ATTR_NOSYMFOLLOW: u64 = 0x0020_0000;
+
+/// `MOUNT_ATTR__ATIME`: the access time modes are one field, to be cleared as a whole; all bits clear
+/// are relatime (mount_setattr(2)).
+pub const ATTR_ATIME: u64 = 0x70;
+
 /// `struct mount_attr` of mount_setattr(2).
 #[repr(C)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

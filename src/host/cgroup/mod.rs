@@ -16,7 +16,7 @@ pub use processes::{kill, processes};
 pub use remove::remove;
 
 use crate::error::{Context, Result};
-use crate::plan::cgroup::{Version, directory};
+use crate::plan::cgroup::{CgroupPlan, Group, Version, directory};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -56,6 +56,20 @@ pub struct RecordedGroup {
     pub path: String,
     /// Parents that were made along with it, outermost first.
     pub made: Vec<String>,
+}
+
+impl Record {
+    /// The groups of a plan, before any of them is made.
+    pub fn planned(plan: &CgroupPlan) -> Record {
+        let group = |group: &Group| RecordedGroup {
+            mount: group.mount.clone(),
+            version: group.version,
+            controllers: group.controllers.clone(),
+            path: group.path.clone(),
+            made: Vec::new(),
+        };
+        Record { groups: plan.groups.iter().map(group).collect() }
+    }
 }
 
 impl RecordedGroup {

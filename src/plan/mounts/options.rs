@@ -1,7 +1,7 @@
 //! mount(8) options: one table says what each of them does.
 
 use crate::error::{Error, Result};
-use crate::sys::mount::MountAttr;
+use crate::sys::mount::{ATTR_ATIME as ATIME, ATTR_NOSYMFOLLOW as NOSYMFOLLOW, MountAttr};
 
 /// What an option does.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +29,6 @@ use libc::{
     MOUNT_ATTR_NOEXEC as NOEXEC, MOUNT_ATTR_NOSUID as NOSUID, MOUNT_ATTR_RDONLY as RDONLY,
     MOUNT_ATTR_STRICTATIME as STRICTATIME,
 };
-const NOSYMFOLLOW: u64 = 0x0020_0000;
-/// The access time modes are one field, to be cleared as a whole (mount_setattr(2)).
-const ATIME: u64 = 0x70;
 
 /// Every option that is not data for the filesystem: config.md, "Linux mount options", and mount(8).
 const OPTIONS: &[(&str, Effect)] = {
@@ -117,6 +114,11 @@ const OPTIONS: &[(&str, Effect)] = {
 /// The options that work, for `features`.
 pub fn known_options() -> Vec<&'static str> {
     OPTIONS.iter().filter(|(_, e)| !matches!(e, Effect::Later)).map(|(name, _)| *name).collect()
+}
+
+/// Is it a flag of the superblock, and so no data of one filesystem?
+pub(in crate::plan) fn is_superblock_flag(option: &str) -> bool {
+    OPTIONS.iter().any(|(name, effect)| *name == option && matches!(effect, Effect::Superblock))
 }
 
 /// The options of one mount, sorted by what they do.
