@@ -18,6 +18,7 @@ BUILD_PACKAGES := gcc libc6-dev binutils libseccomp-dev
 BUNDLE_PACKAGES := busybox-static
 TEST_PACKAGES := busybox-static util-linux
 BENCH_PACKAGES := busybox-static runc crun python3
+VM_PACKAGES := busybox-static python3 mmdebstrap e2fsprogs zstd xz-utils util-linux debian-archive-keyring
 
 # In the shell, not in make: gcc may be installed by this very run.
 STATIC = LIBSECCOMP_LINK_TYPE=static LIBSECCOMP_LIB_PATH="$${LIBSECCOMP_LIB_PATH:-/usr/lib/$$(gcc -print-multiarch)}" \
@@ -94,6 +95,25 @@ peers: bench-packages build-packages ## the integration suite with runc and with
 	@$(STATIC) RUNTIME=runc cargo test $(CARGO_FLAGS) --test integration
 	@$(STATIC) RUNTIME=crun cargo test $(CARGO_FLAGS) --test integration
 
+.PHONY: vm
+vm: vm-packages $(if $(TEST),build-packages,build) ## the integration suite in all guests; GUEST=name TEST=words RUNTIME=runc
+	@$(run-vm) $(if $(GUEST),--guest "$(GUEST)") $(if $(TEST),--test "$(TEST)") $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+.PHONY: vm-write
+vm-write: vm-packages build ## the same, and write what came of it: MATRIX.md and the table in README.md
+	@$(run-vm) --write
+
+.PHONY: vm-shell
+vm-shell: vm-packages build ## a shell in a guest: GUEST=name
+	@$(run-vm) --shell $(if $(GUEST),--guest "$(GUEST)")
+
+# cargo says where the test program is. With TEST the runtime is the debug build that comes along with
+# it, which is made in a fraction of the time.
+run-vm = integration=$$($(STATIC) cargo test $(CARGO_FLAGS) --test integration --no-run 2>&1 | tee /dev/stderr | \
+	sed -n 's/.*Executable .*(\(.*\))$$/\1/p'); \
+	python3 integration/vm/vm.py --cache $(TARGET_DIR)/vm --integration "$$integration" \
+	--tierce $(if $(TEST),$(TARGET_DIR)/$(TARGET)/debug/tierce,$(BINARY))
+
 .PHONY: bench
 bench: bench-packages build ## compare with runc and crun (as root); BENCH_FLAGS=--help
 	python3 integration/bench/bench.py --tierce $(BINARY) $(BENCH_FLAGS)
@@ -107,12 +127,14 @@ install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf $(TARGET_DIR) $(BUNDLES:%=bundle-examples/%/rootfs)
 
-.PHONY: build-packages bundle-packages test-packages bench-packages
+.PHONY: build-packages bundle-packages test-packages bench-packages vm-packages
 build-packages:
 	@.ci/packages $(BUILD_PACKAGES)
 bundle-packages:
 	@.ci/packages $(BUNDLE_PACKAGES)
 test-packages:
 	@.ci/packages $(TEST_PACKAGES)
+vm-packages:
+	@.ci/packages $(VM_PACKAGES)
 bench-packages:
 	@.ci/packages $(BENCH_PACKAGES)

@@ -16,8 +16,10 @@ cases!("bundle_examples", root: [
     every_example_has_a_readme_of_five_lines,
 ]);
 
+/// `BUNDLE_EXAMPLES`, where the test program was copied to another machine.
 fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-examples")
+    let named = std::env::var_os("BUNDLE_EXAMPLES").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-examples"))
 }
 
 /// The configuration of an example, with the harness's own root filesystem, and its version of the

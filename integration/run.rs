@@ -121,7 +121,7 @@ fn run_forwards_user_signals_to_the_program(t: &Case) {
 
 /// Runs a program with an orphan, in the pid namespace of the host; gives the runtime and the orphan.
 fn with_an_orphan<'c>(t: &'c Case, flags: &[&str]) -> (Running<'c>, i32) {
-    let script = "sh -c 'sleep 300 & echo orphan $!.'; trap 'kill $orphan; exit 0' TERM; \
+    let script = "trap 'exit 0' TERM; sh -c 'sleep 300 & echo orphan $!.'; \
                   while :; do sleep 0.1; done";
     let bundle = t.bundle().without_namespace("pid").sh(script);
     let running = t.runtime(&t.command_line("run", &bundle, flags, &t.id())).spawn();

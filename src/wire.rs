@@ -120,7 +120,7 @@ impl Failure {
 pub enum FromChild {
     /// It could not go on, and ends.
     Failure(Failure),
-    /// It is inside the container and waits at the gate.
+    /// It is inside the container and waits at the gate; to a starter: it has come through.
     Ready,
     /// The pty master, as an fd (process.terminal).
     Terminal(OwnedFd),

@@ -1,15 +1,19 @@
 //! The command line of the test program.
 
+use std::path::PathBuf;
+
 use super::case::CaseDef;
 
 pub const HELP: &str = "\
-usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose] [--write-peers]
+usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
+                   [--report FILE] [--write-peers]
 
   FILTER         run the cases whose chapter::name contains one of these
   --exact        the name must be equal to a filter
   -j N           run N cases at a time (4)
   --list         print the names of the cases and stop
   --verbose      print what was called in cases that passed, too (--nocapture)
+  --report FILE  write a line per case: chapter, name, verdict and reason, with tabs between
   --write-peers  write integration/PEERS.md from integration/peers.rs and stop
 
   RUNTIME=/path  the runtime to test: tierce, runc or crun
@@ -24,6 +28,7 @@ pub struct Options {
     pub write_peers: bool,
     pub help: bool,
     pub jobs: usize,
+    pub report: Option<PathBuf>,
 }
 
 impl Options {
@@ -36,6 +41,7 @@ impl Options {
             write_peers: false,
             help: false,
             jobs: 4,
+            report: None,
         };
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -44,6 +50,7 @@ impl Options {
                 "--verbose" | "-v" | "--nocapture" => options.verbose = true,
                 "--write-peers" => options.write_peers = true,
                 "--help" | "-h" => options.help = true,
+                "--report" => options.report = Some(args.next().ok_or("--report needs a file")?.into()),
                 "-j" | "--jobs" | "--test-threads" => options.jobs = number(args.next())?,
                 _ => options.other(arg)?,
             }

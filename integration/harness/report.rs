@@ -1,5 +1,8 @@
 //! What is printed.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use super::case::CaseDef;
@@ -12,6 +15,19 @@ pub enum Verdict {
     Skipped(String),
     /// Failed, as `peers.rs` says of this runtime.
     Known(String),
+}
+
+impl Verdict {
+    /// The word for other programs, and the reason if there is one, on one line.
+    fn fields(&self) -> (&'static str, String) {
+        let (word, reason) = match self {
+            Verdict::Passed => ("passed", ""),
+            Verdict::Failed(why) => ("failed", why.lines().next().unwrap_or_default()),
+            Verdict::Skipped(why) => ("skipped", why.as_str()),
+            Verdict::Known(why) => ("known", why.as_str()),
+        };
+        (word, reason.replace(['\t', '\n'], " "))
+    }
 }
 
 /// A case and its end.
@@ -53,14 +69,23 @@ impl Count {
 /// Collects the ends of the cases.
 pub struct Report {
     verbose: bool,
+    /// For other programs.
+    file: Option<File>,
     chapters: Vec<(&'static str, Count)>,
     total: Count,
     failures: Vec<String>,
 }
 
 impl Report {
-    pub fn new(verbose: bool) -> Report {
-        Report { verbose, chapters: Vec::new(), total: Count::default(), failures: Vec::new() }
+    pub fn new(verbose: bool, file: Option<&Path>) -> Report {
+        let create = |path: &Path| File::create(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        Report {
+            verbose,
+            file: file.map(create),
+            chapters: Vec::new(),
+            total: Count::default(),
+            failures: Vec::new(),
+        }
     }
 
     /// Prints the line of this case; what it called if it failed.
@@ -75,11 +100,19 @@ impl Report {
             Verdict::Skipped(why) => println!("skipped  {name}: {why}"),
             Verdict::Known(why) => println!("known    {name}: {why}"),
         }
+        self.write(case.chapter, case.name, &case.verdict);
         if self.verbose && !matches!(case.verdict, Verdict::Failed(_)) {
             println!("{}", case.transcript);
         }
         self.total.add(&case.verdict);
         self.count(case.chapter).add(&case.verdict);
+    }
+
+    fn write(&mut self, chapter: &str, name: &str, verdict: &Verdict) {
+        let (word, reason) = verdict.fields();
+        if let Some(file) = &mut self.file {
+            writeln!(file, "{chapter}\t{name}\t{word}\t{reason}").expect("write the report");
+        }
     }
 
     fn count(&mut self, chapter: &'static str) -> &mut Count {
@@ -94,6 +127,7 @@ impl Report {
     pub fn left_behind(&mut self, left: Vec<String>) {
         if !left.is_empty() {
             println!("FAILED   left behind after all cases: {}", left.join(", "));
+            self.write("suite", "left_behind_after_all_cases", &Verdict::Failed(left.join(", ")));
             self.failures.push("left behind after all cases".to_string());
             self.total.failed += 1;
         }

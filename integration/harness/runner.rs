@@ -33,7 +33,8 @@ pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> bool {
     make_parent_cgroups(host);
     become_subreaper();
     println!("{} ({}), {} cases", host.runtime.display(), host.version, cases.len());
-    let (next, report) = (AtomicUsize::new(0), Mutex::new(Report::new(options.verbose)));
+    let (next, report) =
+        (AtomicUsize::new(0), Mutex::new(Report::new(options.verbose, options.report.as_deref())));
     let work = || {
         while let Some(def) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let finished = one(host, def);

@@ -43,6 +43,8 @@ fn accept_start(listener: BorrowedFd, state: BorrowedFd) -> io::Result<OwnedFd> 
         let starter = sys::socket::accept(listener)?;
         // A starter that lost the race, or died, closes without a word.
         if wire::expect(starter.as_fd(), ToChild::Go).is_ok() {
+            // Told apart from a connection that only the kernel took, for an init being killed.
+            let _ = wire::send_ready(starter.as_fd());
             return Ok(starter);
         }
     }

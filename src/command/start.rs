@@ -33,14 +33,17 @@ fn start(env: &Env, id: &str) -> Result<()> {
     }
     let gone = || Error::new("init ended before it could run the program");
     wire::tell(gate.as_fd(), ToChild::Go).map_err(|_| gone())?;
+    let mut let_in = false;
     loop {
         match wire::receive(gate.as_fd()).context(|| "init")? {
             FromChild::Failure(failure) => return Err(describe::start_failure(&state.program, &failure)),
             FromChild::Closed if state::has_executed(state.pid) == Some(false) => {
                 return Err(gone().hint("linux.seccomp must allow execve, sendmsg and exit_group"));
             }
+            FromChild::Closed if !let_in => return Err(gone()),
             FromChild::Closed => return Ok(()),
-            FromChild::Ready | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+            FromChild::Ready => let_in = true,
+            FromChild::Terminal(_) | FromChild::Hopped(..) => {}
         }
     }
 }

@@ -1,0 +1,62 @@
+"""The images: what they are made of decides their name, so that a change makes new ones."""
+
+import hashlib
+import pathlib
+import subprocess
+import sys
+import time
+
+IMAGE = pathlib.Path(__file__).resolve().parent / "image"
+TREES = ("userland", "uml", "qemu")
+
+
+def directory(cache):
+    """Where the images of this very definition are."""
+    content = hashlib.sha256()
+    for path in sorted(IMAGE.iterdir()):
+        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return cache / content.hexdigest()[:12]
+
+
+def make(cache, machines):
+    """Makes what is missing; images of an older definition are removed."""
+    if machines == {"host"}:
+        return
+    target = directory(cache)
+    if (target / "root.ext4").exists():
+        return
+    remove_others(cache, target)
+    target.mkdir(parents=True, exist_ok=True)
+    address = mirror()
+    for tree in TREES:
+        if not (target / tree).exists():
+            build(tree, target / tree, address)
+    build("disk", target)
+
+
+def build(what, *arguments):
+    began = time.monotonic()
+    print(f"image: {what} … ", end="", flush=True)
+    done = subprocess.run([IMAGE / "build", what, *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    print(f"{time.monotonic() - began:.0f} s", flush=True)
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\nvm.py: the image {what} could not be made")
+
+
+def remove_others(cache, keep):
+    for old in cache.glob("????????????"):
+        if old != keep:
+            subprocess.run(["rm", "-rf", "--one-file-system", old], check=True)
+
+
+def mirror():
+    """The first mirror of Debian's main archive that apt is configured with here."""
+    wanted = "$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(CREATED_BY)|$(COMPONENT)"
+    listing = subprocess.run(["apt-get", "indextargets", "--format", wanted], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    for line in listing.splitlines():
+        address, *kind = line.split("|")
+        if kind == ["Debian", "Debian", "Packages", "main"]:
+            return address
+    sys.exit("vm.py: apt knows no Debian mirror here (is there a list? apt-get update)")
