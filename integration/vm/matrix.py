@@ -113,11 +113,16 @@ def write(results):
         [guest, verdict, reason, "<br>".join(names)] for guest, verdict, reason, names in reasons(results))])
     (pathlib.Path(__file__).resolve().parent / "MATRIX.md").write_text("\n".join(markdown) + "\n")
     readme = TOP / "README.md"
-    kernels = table([["Linux", "cgroups", "LSMs", "init", "cases passed", "skipped there"], *(
-        [f"{result.facts['kernel']} ({result.title})", *facts(result)[3:6], str(result.count("passed")),
-         str(result.count("skipped"))] for result in results)])
+    kernels = table([["Linux", "cgroups", "LSMs", "init", "cases passed", "not shown there"], *map(kernel, results)])
     lines = "\n".join(kernels) + "\n"
     readme.write_text(README_TABLE.sub(lambda found: found[1] + lines + found[2], readme.read_text()))
+
+
+def kernel(result):
+    """A line of README's table: where, how much was shown there, and what could not be."""
+    missing = dict.fromkeys(case.reason.removeprefix("needs ") for case in result.cases if case.verdict == "skipped")
+    passed, failed = result.count("passed"), result.count("failed") + bool(result.problem)
+    return [*facts(result)[2:6], f"{passed}, {failed} failed" if failed else str(passed), "; ".join(missing)]
 
 
 def facts(result):
