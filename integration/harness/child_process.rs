@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
@@ -14,10 +14,14 @@ use nix::unistd::Pid;
 
 use super::soon;
 
-/// The children that somebody waits for. Locked while one is started or reaped, so that no pid is mistaken.
-static CHILDREN: Mutex<BTreeMap<i32, Option<ExitStatus>>> = Mutex::new(BTreeMap::new());
+/// How a child has ended.
+type End = Arc<OnceLock<ExitStatus>>;
 
-fn children() -> MutexGuard<'static, BTreeMap<i32, Option<ExitStatus>>> {
+/// The children that somebody waits for and that are not reaped. Locked while one is started or reaped, so that no
+/// pid is mistaken: one that is reaped may be that of another process at once.
+static CHILDREN: Mutex<BTreeMap<i32, End>> = Mutex::new(BTreeMap::new());
+
+fn children() -> MutexGuard<'static, BTreeMap<i32, End>> {
     CHILDREN.lock().expect("lock")
 }
 
@@ -40,8 +44,8 @@ fn reap() {
             WaitStatus::Signaled(pid, signal, _) => (pid, signal as i32),
             _ => break,
         };
-        if let Some(waited_for) = children.get_mut(&pid.as_raw()) {
-            *waited_for = Some(ExitStatus::from_raw(raw));
+        if let Some(end) = children.remove(&pid.as_raw()) {
+            end.set(ExitStatus::from_raw(raw)).expect("a process ends once");
         }
     }
 }
@@ -49,14 +53,16 @@ fn reap() {
 /// A child; killed when dropped before its end.
 pub struct ChildProcess {
     pid: i32,
+    end: End,
 }
 
 impl ChildProcess {
     pub fn spawn(command: &mut Command) -> std::io::Result<ChildProcess> {
         let mut children = children();
         let pid = command.spawn()?.id() as i32;
-        children.insert(pid, None);
-        Ok(ChildProcess { pid })
+        let end = End::default();
+        children.insert(pid, end.clone());
+        Ok(ChildProcess { pid, end })
     }
 
     pub fn pid(&self) -> i32 {
@@ -65,7 +71,7 @@ impl ChildProcess {
 
     /// How it has ended, if it has.
     pub fn status(&self) -> Option<ExitStatus> {
-        children()[&self.pid]
+        self.end.get().copied()
     }
 
     /// How it ends, if that comes in time.
@@ -76,8 +82,8 @@ impl ChildProcess {
 
     /// Sends a signal; nothing happens if it has ended.
     pub fn signal(&self, signal: Signal) {
-        let children = children();
-        if children[&self.pid].is_none() {
+        let _children = children();
+        if self.status().is_none() {
             let _ = kill(Pid::from_raw(self.pid), signal);
         }
     }
@@ -87,7 +93,6 @@ impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
         self.wait(Duration::from_secs(5));
-        children().remove(&self.pid);
     }
 }
 

@@ -65,11 +65,18 @@ fn mounts_below(dir: &Path) -> Vec<PathBuf> {
     mounts.into_iter().map(|m| m.target).filter(|target| target.starts_with(dir)).collect()
 }
 
-/// Processes in a cgroup of the case, or called with its directory, or with a mount from there.
+/// Processes in a cgroup of the case, or called with its directory, or with their root in it. Of another case's
+/// init, just cloned with a copy of all mounts, only the root tells whose it is.
 fn processes(case: &Case) -> Vec<i32> {
     let own_mounts = fs::read_link("/proc/self/ns/mnt").ok();
     let own_pid = std::process::id() as i32;
     let dir = format!("{}/", case.dir.display());
+    // In mountinfo a path is relative to its filesystem, which may begin at the temporary directory.
+    let tail: PathBuf = case.dir.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+    let rooted = |text: &str| {
+        let mounts = mountinfo::parse(text);
+        mounts.iter().any(|m| m.target == Path::new("/") && m.root.contains(&format!("/{}/", tail.display())))
+    };
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|&pid| pid != own_pid)
@@ -78,7 +85,7 @@ fn processes(case: &Case) -> Vec<i32> {
             let elsewhere = || fs::read_link(format!("/proc/{pid}/ns/mnt")).ok() != own_mounts;
             read("cgroup").contains(&case.id_prefix)
                 || read("cmdline").contains(&dir)
-                || (elsewhere() && read("mountinfo").contains(&dir))
+                || (elsewhere() && rooted(&read("mountinfo")))
         })
         .collect()
 }

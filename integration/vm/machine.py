@@ -57,7 +57,7 @@ def start(guest, directory, arguments, script, terminal=False):
 
 def kernel_parameters(guest):
     init = "/sbin/init" if guest.init == "systemd" else "/guest/init"
-    return f"root={'/dev/vda' if guest.machine == 'qemu' else '/dev/ubda'} rw quiet loglevel=1 panic=-1 " \
+    return f"root={'/dev/vda' if guest.machine == 'qemu' else '/dev/ubda'} rw quiet loglevel=4 panic=-1 " \
            f"init={init} lsm={guest.lsm} {guest.append}".strip()
 
 
