@@ -51,7 +51,15 @@ def remove_others(cache, keep):
 
 
 def mirror():
-    """The first mirror of Debian's main archive that apt is configured with here."""
+    """The first mirror of Debian's main archive that apt is configured with here; apt tells it of lists it has."""
+    found = configured_mirror()
+    if not found:
+        subprocess.run(["apt-get", "update", "--quiet=2"], check=True)
+        found = configured_mirror()
+    return found or sys.exit("vm.py: apt is configured with no Debian mirror here")
+
+
+def configured_mirror():
     wanted = "$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(CREATED_BY)|$(COMPONENT)"
     listing = subprocess.run(["apt-get", "indextargets", "--format", wanted], check=True,
                              stdout=subprocess.PIPE, text=True).stdout
@@ -59,4 +67,4 @@ def mirror():
         address, *kind = line.split("|")
         if kind == ["Debian", "Debian", "Packages", "main"]:
             return address
-    sys.exit("vm.py: apt knows no Debian mirror here (is there a list? apt-get update)")
+    return None
