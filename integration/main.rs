@@ -15,6 +15,9 @@ mod devices;
 mod errors;
 mod exec;
 mod harness;
+mod hook_failures;
+mod hook_programs;
+mod hooks;
 mod identifiers;
 mod invalid_configs;
 mod kill;
@@ -62,6 +65,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     mounts::CASES,
     propagation::CASES,
     devices::CASES,
+    hooks::CASES,
+    hook_programs::CASES,
+    hook_failures::CASES,
     cgroups::CASES,
     resource_limits::CASES,
     rootless::CASES,

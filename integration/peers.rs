@@ -18,6 +18,8 @@ pub enum Expectation {
     NotRun(&'static str),
 }
 
+mod hooks;
+
 use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 
 type Peer = (Kind, &'static str, Expectation);
@@ -28,17 +30,6 @@ const VERSIONS: &str = "runc 1.1.5 and crun 1.8.1 of Debian 12";
 /// Runtime, name of the case, and why, by chapter.
 const PEERS: &[Peer] = &[
     // what tierce refuses for now
-    (Kind::Tierce, "features_names_what_the_runtime_knows", Fails("lists no hooks: not supported yet")),
-    (
-        Kind::Tierce,
-        "a_container_is_being_created_while_its_first_hooks_run",
-        Fails("hooks are not supported yet"),
-    ),
-    (
-        Kind::Tierce,
-        "a_failing_first_hook_is_an_error_and_leaves_nothing",
-        Fails("hooks are not supported yet"),
-    ),
     (Kind::Tierce, "the_environment_of_the_caller_is_not_inherited", Fails("sets no HOME yet")),
     (Kind::Tierce, "home_is_that_of_passwd_unless_set", Fails("sets no HOME yet")),
     (Kind::Tierce, "home_is_the_root_without_a_passwd", Fails("sets no HOME yet")),
@@ -414,9 +405,14 @@ const PEERS: &[Peer] = &[
     (Kind::Crun, "a_resource_limit_for_an_ordinary_user_is_set_or_refused", Fails("ignores the limit")),
 ];
 
+/// All of them.
+fn all() -> impl Iterator<Item = &'static Peer> {
+    PEERS.iter().chain(hooks::PEERS)
+}
+
 /// What is known of the case `name` on the runtime of this host.
 pub fn expectation(host: &Host, name: &str) -> Option<Expectation> {
-    let (_, _, known) = PEERS.iter().find(|(kind, case, _)| *kind == host.kind && *case == name)?;
+    let (_, _, known) = all().find(|(kind, case, _)| *kind == host.kind && *case == name)?;
     match known {
         FailsWithCgroupV1(_) if host.cgroups.is_v2_only() => None,
         FailsWithCgroupV2Alone(_) if !host.cgroups.is_v2_only() => None,
@@ -432,11 +428,11 @@ pub fn check_names(cases: &[CaseDef]) -> Result<(), String> {
             return Err(format!("two cases are called {}", case.name));
         }
     }
-    for (i, (kind, name, _)) in PEERS.iter().enumerate() {
+    for (i, (kind, name, _)) in all().enumerate() {
         if !cases.iter().any(|case| case.name == *name) {
             return Err(format!("peers.rs: there is no case {name}"));
         }
-        if PEERS[..i].iter().any(|(k, n, _)| k == kind && n == name) {
+        if all().take(i).any(|(k, n, _)| k == kind && n == name) {
             return Err(format!("peers.rs: {name} is listed twice for {}", kind.name()));
         }
     }
@@ -452,7 +448,7 @@ pub fn markdown() -> String {
          stays true. A case that is *not run* cannot be judged there.\n"
     );
     for kind in [Kind::Tierce, Kind::Runc, Kind::Crun] {
-        let entries: Vec<&Peer> = PEERS.iter().filter(|(k, _, _)| *k == kind).collect();
+        let entries: Vec<&Peer> = all().filter(|(k, _, _)| *k == kind).collect();
         if entries.is_empty() {
             continue;
         }

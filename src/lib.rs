@@ -8,10 +8,12 @@
 //!   host::launch(&plan)                                          │        child::enter(&plan, fds) -> !
 //!     open fds, make cgroups, clone3 (namespaces, INTO_CGROUP)   ┼──────▶ enter v1 cgroups, unshare the rest
 //!     uid/gid maps                            ── Mapped ─▶       │        root filesystem, mounts, devices
+//!     prestart, createRuntime hooks           ◀─ Mounted         │
+//!                                             ── HooksDone ─▶    │        createContainer hooks
 //!                                             ◀─ Ready           │        masks, pivot_root, identity
 //!     state: created                          ── Recorded ─▶     │        wait at the gate
-//!   `start` opens the gate                    ── Go ─▶           │        seccomp, execve
-//!                                             ◀─ closed / Failure╵
+//!   `start` opens the gate                    ── Go ─▶           │        startContainer hooks, seccomp, execve
+//!     poststart hooks                         ◀─ closed / Failure╵
 //! ```
 //!
 //! A newcomer finds any line by asking which stage it belongs to.

@@ -10,6 +10,7 @@ pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Record;
+use crate::spec::config::Hooks;
 use crate::sys;
 use crate::sys::fs::CWD;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,9 @@ pub struct State {
     /// Made without `--no-new-keyring`: no process of it has its caller's session keyring.
     #[serde(default = "yes")]
     pub new_keyring: bool,
+    /// Those that run after `create`: config.json may be another by then, or gone.
+    #[serde(default, skip_serializing_if = "no_hooks")]
+    pub hooks: Hooks,
     /// argv[0], for the error of a failing start.
     pub program: String,
     /// Where the configuration is, which `exec` reads again; `None`: it came from standard input.
@@ -76,6 +80,10 @@ pub struct State {
 
 fn yes() -> bool {
     true
+}
+
+fn no_hooks(hooks: &Hooks) -> bool {
+    *hooks == Hooks::default()
 }
 
 /// The status of runtime.md, "State".
@@ -348,6 +356,10 @@ impl Dir {
             () if state.pid == 0 => Status::Creating,
             () if !is_alive(state) => Status::Stopped,
             () if sys::fs::exists(self.fd(), GATE) => Status::Created,
+            // Behind the gate, but not before these have run.
+            () if !state.hooks.start_container.is_empty() && has_executed(state.pid) == Some(false) => {
+                Status::Created
+            }
             () => Status::Running,
         }
     }

@@ -2,6 +2,7 @@
 //! socket, in records of fixed size, so that the child never allocates or formats.
 
 use crate::sys;
+use crate::sys::process::Ended;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -51,6 +52,8 @@ steps! {
     MaskPath
     ReadonlyPath
     WorkingDirectoryCreate
+    Hook
+    HookExecute
     PivotRoot
     DetachOldRoot
     ReadonlyRoot
@@ -126,6 +129,10 @@ pub enum FromChild {
     Terminal(OwnedFd),
     /// The pidfd and pid of the process that goes on in its place (a second clone was needed).
     Hopped(OwnedFd, i32),
+    /// All is mounted, and it waits for the hooks of the runtime namespace.
+    Mounted,
+    /// A hook that it ran has ended so.
+    HookEnded(Ended),
     /// It ended, or executed the program, without a further word.
     Closed,
 }
@@ -134,6 +141,9 @@ const TAG_FAILURE: u8 = 1;
 const TAG_READY: u8 = 2;
 const TAG_TERMINAL: u8 = 3;
 const TAG_HOPPED: u8 = 4;
+const TAG_MOUNTED: u8 = 5;
+const TAG_HOOK_EXITED: u8 = 6;
+const TAG_HOOK_KILLED: u8 = 7;
 
 fn send_record(fd: BorrowedFd, record: &[u8; SIZE], pass: Option<BorrowedFd>) -> io::Result<()> {
     sys::socket::send(fd, record, pass)
@@ -155,6 +165,25 @@ pub fn send_failure(fd: BorrowedFd, failure: &Failure) {
 pub fn send_ready(fd: BorrowedFd) -> io::Result<()> {
     let mut record = [0u8; SIZE];
     record[0] = TAG_READY;
+    send_record(fd, &record, None)
+}
+
+/// Says that the hooks of the runtime namespace may run.
+pub fn send_mounted(fd: BorrowedFd) -> io::Result<()> {
+    let mut record = [0u8; SIZE];
+    record[0] = TAG_MOUNTED;
+    send_record(fd, &record, None)
+}
+
+/// Says how a hook ended.
+pub fn send_hook_ended(fd: BorrowedFd, ended: Ended) -> io::Result<()> {
+    let (tag, number) = match ended {
+        Ended::Exited(status) => (TAG_HOOK_EXITED, status.into()),
+        Ended::Killed(signal) => (TAG_HOOK_KILLED, signal),
+    };
+    let mut record = [0u8; SIZE];
+    record[0] = tag;
+    record[8..12].copy_from_slice(&number.to_ne_bytes());
     send_record(fd, &record, None)
 }
 
@@ -197,6 +226,9 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
         (TAG_READY, _) => Ok(FromChild::Ready),
         (TAG_TERMINAL, Some(master)) => Ok(FromChild::Terminal(master)),
         (TAG_HOPPED, Some(pidfd)) => Ok(FromChild::Hopped(pidfd, number)),
+        (TAG_MOUNTED, _) => Ok(FromChild::Mounted),
+        (TAG_HOOK_EXITED, _) => Ok(FromChild::HookEnded(Ended::Exited(number as u8))),
+        (TAG_HOOK_KILLED, _) => Ok(FromChild::HookEnded(Ended::Killed(number))),
         _ => Err(malformed()),
     }
 }
@@ -211,6 +243,13 @@ fn malformed() -> io::Error {
 pub enum ToChild {
     /// The id maps of the new user namespace are written.
     Mapped = b'm',
+    /// The hooks of the runtime namespace have run.
+    HooksDone = b'h',
+    /// Run the next hook of the container's namespaces, with the fd that comes along as the next of its
+    /// standard streams.
+    Stream = b's',
+    /// The hook that runs took too long.
+    KillHook = b'k',
     /// The container is on record; wait at the gate for `start`.
     Recorded = b'r',
     /// The gate is open.
@@ -220,6 +259,21 @@ pub enum ToChild {
 /// Tells the child.
 pub fn tell(fd: BorrowedFd, word: ToChild) -> io::Result<()> {
     sys::socket::send(fd, &[word as u8], None)
+}
+
+/// Hands the child one of the standard streams of the next hook.
+pub fn send_stream(fd: BorrowedFd, stream: BorrowedFd) -> io::Result<()> {
+    sys::socket::send(fd, &[ToChild::Stream as u8], Some(stream))
+}
+
+/// The child waits for a stream of the next hook.
+pub fn expect_stream(fd: BorrowedFd) -> io::Result<OwnedFd> {
+    let mut byte = [0u8; 1];
+    match sys::socket::receive(fd, &mut byte)? {
+        (1, Some(stream)) if byte[0] == ToChild::Stream as u8 => Ok(stream),
+        (0, _) => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+        _ => Err(malformed()),
+    }
 }
 
 /// The child waits for this word; EPIPE if the host is gone, so that no half-made container stays.

@@ -105,7 +105,10 @@ fn seccomp_names_are_those_of_the_schema() {
 fn only_what_this_release_does_is_claimed() {
     let all = features();
     let linux = &all["linux"];
-    assert_eq!(all["hooks"], serde_json::json!([]));
+    let hooks = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+    assert_eq!(strings(&all["hooks"]), hooks);
+    let unsafe_annotations = ["run.oci.hooks.stdout", "run.oci.hooks.stderr"];
+    assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);
     let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
     assert_eq!(strings(&linux["namespaces"]), namespaces);
     for missing in ["apparmor", "selinux", "intelRdt", "netDevices"] {

@@ -1,9 +1,10 @@
-//! The plan of each bundle of bundle-examples, and of what `tierce spec` writes, against the files in
-//! tests/goldens. A plan is pure, so these are the same on every machine.
+//! The plan of each bundle of bundle-examples, and of what `tierce spec` writes, also with hooks, against
+//! the files in tests/goldens. A plan is pure, so these are the same on every machine.
 //!
 //! `UPDATE_GOLDENS=1 cargo test --test golden` writes them anew; read the difference before it is
 //! committed: it is what containers will see.
 
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,7 +137,24 @@ fn wanted() -> Vec<(String, String)> {
         let spec: Spec = serde_json::from_value(default_config(rootless)).unwrap();
         all.push((format!("{name}.v2.txt"), print::text(&lines(&spec, Layout::Unified, caller))));
     }
+    let spec: Spec = serde_json::from_value(with_hooks(default_config(None))).unwrap();
+    all.push(("hooks.v2.txt".into(), print::text(&lines(&spec, Layout::Unified, Caller::Root))));
     all
+}
+
+/// The examples have none, since they would need programs of the host.
+fn with_hooks(mut config: Value) -> Value {
+    let hook =
+        |name: &str| json!([{"path": format!("/usr/libexec/{name}"), "args": [name, "a b"], "timeout": 5}]);
+    config["hooks"] = json!({
+        "prestart": hook("prestart"),
+        "createRuntime": hook("create-runtime"),
+        "createContainer": hook("create-container"),
+        "startContainer": [{"path": "/sbin/ldconfig"}],
+        "poststart": hook("poststart"),
+        "poststop": hook("poststop"),
+    });
+    config
 }
 
 fn goldens() -> PathBuf {

@@ -113,12 +113,6 @@ const GOOD: &[(&str, &[&str])] = &[
         &[
             "process.apparmorProfile",
             "process.selinuxLabel",
-            "hooks.prestart",
-            "hooks.createRuntime",
-            "hooks.createContainer",
-            "hooks.startContainer",
-            "hooks.poststart",
-            "hooks.poststop",
             "linux.mountLabel",
             "linux.timeOffsets",
             "linux.namespaces[7].type",

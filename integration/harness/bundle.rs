@@ -15,11 +15,14 @@ pub struct Bundle {
     pub config: Value,
     /// Whether every container of it gets the harness's own `cgroupsPath`.
     own_cgroup: bool,
+    /// On the host, for hooks.
+    busybox: PathBuf,
 }
 
 impl Bundle {
     pub(super) fn new(case: &Case, dir: PathBuf) -> Bundle {
-        let mut bundle = Bundle { dir, config: config::default_config(), own_cgroup: true };
+        let busybox = case.host.work.join("busybox");
+        let mut bundle = Bundle { dir, config: config::default_config(), own_cgroup: true, busybox };
         if case.host.cgroups.is_v2_only() {
             bundle = bundle.namespace("cgroup", None);
         }
@@ -89,6 +92,29 @@ impl Bundle {
 
     pub fn without_namespace(mut self, kind: &str) -> Self {
         self.list("/linux/namespaces").retain(|entry| entry["type"] != kind);
+        self
+    }
+
+    /// Adds a hook, a shell with this script. It has the state in `$state`: runtimes differ in whether a
+    /// hook may leave it unread.
+    pub fn hook(self, kind: &str, script: &str) -> Self {
+        self.hook_with(kind, &format!("state=$(cat); {script}"), json!({}))
+    }
+
+    /// The same with other members of it changed.
+    pub fn hook_with(mut self, kind: &str, script: &str, members: Value) -> Self {
+        let inside = kind == "startContainer";
+        let busybox = if inside { PathBuf::from("/bin/busybox") } else { self.busybox.clone() };
+        let env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+        let mut hook = json!({"path": busybox, "args": ["sh", "-c", script], "env": env});
+        for (name, value) in members.as_object().expect("members of a hook") {
+            hook[name] = value.clone();
+        }
+        let list = &mut self.config["hooks"][kind];
+        match list.as_array_mut() {
+            Some(list) => list.push(hook),
+            None => *list = json!([hook]),
+        }
         self
     }
 

@@ -10,6 +10,7 @@ pub mod host;
 pub mod invocation;
 pub mod leftovers;
 pub mod mountinfo;
+pub mod notes;
 mod options;
 mod private_mounts;
 pub mod pty;
@@ -31,6 +32,7 @@ pub mod prelude {
     pub use super::eventually;
     pub use super::host::host_name;
     pub use super::invocation::{Output, Running};
+    pub use super::notes::{HOOKS, Notes};
     pub use crate::cases;
     pub use serde_json::{Value, json};
     pub use std::fs;

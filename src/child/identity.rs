@@ -61,8 +61,15 @@ pub(super) fn assume(process: &Process) -> Done {
     if needs_admin_for_seccomp(process) { Ok(()) } else { final_caps(process) }
 }
 
+/// All that is left to be taken away, right before execve(2): of the program, and of hooks that are
+/// programs of the container.
+pub(super) fn confine(process: &Process) -> Done {
+    last_limits(process)?;
+    seal(process)
+}
+
 /// The limits under which the gate could not have accepted `start`.
-pub(super) fn last_limits(process: &Process) -> Done {
+fn last_limits(process: &Process) -> Done {
     let late = process.identity.rlimits.iter().enumerate().filter(|(_, limit)| limit.waits_for_the_gate());
     for (i, limit) in late {
         sys::process::setrlimit(limit.resource, limit.soft, limit.hard).at(Step::Rlimit, i)?;
@@ -77,7 +84,7 @@ fn needs_admin_for_seccomp(process: &Process) -> bool {
 
 /// The last steps before execve: the filter as late as possible, so that it need not allow what
 /// comes before it.
-pub(super) fn seal(process: &Process) -> Done {
+fn seal(process: &Process) -> Done {
     let Some(filter) = &process.seccomp else { return Ok(()) };
     if needs_admin_for_seccomp(process) {
         let mut caps = process.identity.caps;

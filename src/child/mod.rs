@@ -5,6 +5,7 @@
 //! work is told to the host as a fixed-size record, and the host has the words.
 
 mod gate;
+pub(crate) mod hooks;
 mod identity;
 mod rootfs;
 mod sandbox;
@@ -91,7 +92,7 @@ pub fn enter(plan: &Plan, fds: Fds) -> ! {
         // The host or the state is gone: there is nobody to tell and nothing to wait for.
         Err(_) => sys::process::exit_now(1),
     };
-    let failure = match become_program(plan.process.as_ref()) {
+    let failure = match start(plan, starter.as_fd()) {
         Ok(never) => match never {},
         Err(failure) => failure,
     };
@@ -127,14 +128,20 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
 }
 
 /// Everything behind the gate.
-fn become_program(process: Option<&Process>) -> Done<Infallible> {
+fn start(plan: &Plan, starter: BorrowedFd) -> Done<Infallible> {
     let none = || io::Error::from_raw_os_error(libc::ENOEXEC);
-    let process = process.ok_or_else(none).at(Step::Execute, usize::from(u16::MAX))?;
+    let process = plan.process.as_ref().ok_or_else(none).at(Step::Execute, usize::from(u16::MAX))?;
+    if let Sandbox::New(container) = &plan.sandbox {
+        hooks::at_start(&container.hooks, process, starter)?;
+    }
+    become_program(process)
+}
+
+fn become_program(process: &Process) -> Done<Infallible> {
     // Whatever the caller leaked stays outside (CVE-2024-21626).
     sys::fs::cloexec_from(3 + process.preserve_fds).at(Step::CloseFds, 0)?;
     sys::signal::reset_all().at(Step::CloseFds, 0)?;
-    identity::last_limits(process)?;
-    identity::seal(process)?;
+    identity::confine(process)?;
     // As execvp(3): the next directory, until one has it; "permission denied" is remembered.
     let mut last = libc::ENOENT;
     for path in &process.candidates {

@@ -1,7 +1,7 @@
 //! The root filesystem: mounts, nodes, masks, pivot_root. Paths of the container are resolved on fds
 //! only, in the root (openat2(2)); what is mounted goes from fd to fd.
 
-use super::{At, Done, Fds, errno, terminal};
+use super::{At, Done, Fds, errno, hooks, terminal};
 use crate::plan::devices::{DevicePlan, Link, Node};
 use crate::plan::mounts::{CgroupV1, Filesystem, Mount, Source};
 use crate::plan::path::{InRoot, Prefix};
@@ -29,6 +29,10 @@ pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds)
             terminal::attach(root, wanted, container.console.as_ref(), fds.host.as_fd())?;
         }
         directory_target(root, &process.cwd_in_root).at(Step::WorkingDirectoryCreate, 0)?;
+    }
+    // They may still change the root filesystem, even one that will be read-only.
+    if container.hooks.before_pivot() {
+        hooks::before_pivot(&container.hooks, fds.host.as_fd())?;
     }
     // After the nodes: /dev may be among them. Before the masks: a mask wins.
     for (i, path) in container.readonly.iter().enumerate() {

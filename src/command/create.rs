@@ -18,8 +18,8 @@ pub fn run(env: &Env, options: &CreateOptions) -> Result<()> {
 fn create(env: &Env, options: &CreateOptions) -> Result<()> {
     let prepared = make::prepare(env, options, true)?;
     let mut making = Making::begin(env, &prepared.plan, prepared.state, true)?;
+    making.until_ready(&prepared.plan)?;
     let child = making.child()?;
-    child.until_ready(&prepared.plan)?;
     console::attend(child.terminal.take(), prepared.console.as_ref())?;
     making.record(options.pid_file.as_deref())?;
     making.child()?.tell(ToChild::Recorded)?;

@@ -3,7 +3,7 @@
 use super::Env;
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Record};
-use crate::host::probe;
+use crate::host::{hooks, probe};
 use crate::log;
 use crate::plan::cgroup as plan;
 use crate::state::{self, Dir, State, Status};
@@ -52,7 +52,7 @@ fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
         return Err(Error::new(format!("cannot delete container {id:?} that is not stopped: {status}"))
             .hint(format!("`tierce delete --force {id}` kills it first")));
     }
-    destroy(&dir, &state)
+    end(&dir, &state)
 }
 
 /// The state of a container whose own is unreadable: its cgroups have a name that follows from the id.
@@ -67,6 +67,21 @@ fn guess(id: &str) -> State {
     let planned = probe::probe(true).and_then(|facts| plan::plan(&facts.cgroup, &request));
     let cgroup = planned.map(|plan| Record::planned(&plan)).unwrap_or_default();
     State { id: id.to_owned(), cgroup, ..State::default() }
+}
+
+/// Destroys a container that was there and runs its poststop hooks: once, though several may want its end.
+pub fn end(dir: &Dir, state: &State) -> Result<()> {
+    if state.hooks.poststop.is_empty() {
+        return destroy(dir, state);
+    }
+    if !dir.wait_until_made()? {
+        return Ok(());
+    }
+    destroy(dir, state)?;
+    // It is gone for everybody else.
+    dir.made()?;
+    hooks::run_poststop(state);
+    Ok(())
 }
 
 /// Kills what is left of a container and removes all of it; what is gone already is fine.

@@ -2,7 +2,8 @@
 //!
 //! It says what the runtime can do, whatever the host can do, and only what it really does.
 
-use crate::plan::{identity, mounts, seccomp};
+use crate::host::hooks::ANNOTATIONS;
+use crate::plan::{hooks, identity, mounts, seccomp};
 use crate::spec::validate::SECCOMP_ACTIONS_TO_COME;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ pub fn features() -> Value {
     json!({
         "ociVersionMin": OCI_VERSION_MIN,
         "ociVersionMax": OCI_VERSION_MAX,
-        "hooks": [],
+        "hooks": hooks::Kind::ALL.map(hooks::Kind::name),
         "mountOptions": sorted(mounts::known_options()),
         "linux": {
             "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"],
@@ -39,7 +40,7 @@ pub fn features() -> Value {
             "netDevices": {"enabled": false},
         },
         "annotations": {},
-        "potentiallyUnsafeConfigAnnotations": [],
+        "potentiallyUnsafeConfigAnnotations": ANNOTATIONS,
     })
 }
 

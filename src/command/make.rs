@@ -6,15 +6,18 @@ use crate::child::Gate;
 use crate::cli::{Config, CreateOptions};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Cgroup, Record};
+use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::{console, probe};
 use crate::log::{Utc, debug};
 use crate::plan::namespaces::Kind;
-use crate::plan::{self, Options, Plan, Sandbox};
+use crate::plan::{self, Options, Plan, Sandbox, hooks};
 use crate::spec::bundle::{self, Bundle, ConfigSource};
+use crate::spec::config::Hooks;
 use crate::spec::validate;
 use crate::state::{self, Dir, State};
 use crate::sys;
+use crate::wire::ToChild;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -128,6 +131,7 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         ends_with_init: container.namespaces.is_new(Kind::Pid),
         no_pivot: container.root.no_pivot,
         new_keyring: !options.no_new_keyring,
+        hooks: bundle.spec.hooks.as_ref().map(after_create).unwrap_or_default(),
         program: program.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
         config: match &options.config {
             Config::InBundle => Some(bundle.dir.join("config.json")),
@@ -135,6 +139,16 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
             Config::Stdin => None,
         },
         ..State::default()
+    }
+}
+
+/// The hooks that other commands than `create` run.
+fn after_create(hooks: &Hooks) -> Hooks {
+    Hooks {
+        start_container: hooks.start_container.clone(),
+        poststart: hooks.poststart.clone(),
+        poststop: hooks.poststop.clone(),
+        ..Hooks::default()
     }
 }
 
@@ -147,6 +161,8 @@ pub struct Making {
     pub state: State,
     cgroup: Cgroup,
     launched: Option<Launched>,
+    /// It was made, or hooks of its creation have begun: poststop hooks are due at its end.
+    existed: bool,
     keep: bool,
 }
 
@@ -155,7 +171,8 @@ impl Making {
     /// `with_gate`, else for the word of this process.
     pub fn begin(env: &Env, plan: &Plan, state: State, with_gate: bool) -> Result<Making> {
         let dir = state::claim(&env.root, &plan.id)?;
-        let mut making = Making { dir, state, cgroup: Cgroup::default(), launched: None, keep: false };
+        let cgroup = Cgroup::default();
+        let mut making = Making { dir, state, cgroup, launched: None, existed: false, keep: false };
         // On record before anything else is made: `delete --force` finds it even if this process is
         // killed on the next line.
         making.dir.write(&making.state)?;
@@ -174,12 +191,46 @@ impl Making {
         let launched = launch(plan, Ground { cgroup: &making.cgroup, gate, target: None })?;
         debug(format_args!("init cloned, pid {}", launched.pid));
         making.launched = Some(launched);
+        making.run_first_hooks(plan)?;
         Ok(making)
+    }
+
+    /// The hooks of the creation, for which the child waits between its mounts and its change of root.
+    fn run_first_hooks(&mut self, plan: &Plan) -> Result<()> {
+        let Sandbox::New(container) = &plan.sandbox else { return Ok(()) };
+        if !container.hooks.before_pivot() {
+            return Ok(());
+        }
+        self.child()?.until_mounted(plan)?;
+        self.existed = true;
+        let pid = self.child()?.pid;
+        for kind in [hooks::Kind::Prestart, hooks::Kind::CreateRuntime] {
+            run_hooks(container.hooks.of(kind), &self.state, pid)?;
+        }
+        let child = self.launched.as_ref().ok_or_else(no_child)?;
+        child.tell(ToChild::HooksDone)?;
+        child.let_run(container.hooks.of(hooks::Kind::CreateContainer), &self.state, plan)
+    }
+
+    /// Waits until the child is inside the container.
+    pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
+        self.child()?.until_ready(plan)?;
+        self.existed = true;
+        Ok(())
+    }
+
+    /// Waits until the program runs, with the hooks before and after that.
+    pub fn until_running(&mut self, plan: &Plan) -> Result<()> {
+        let Sandbox::New(container) = &plan.sandbox else { return Ok(()) };
+        let child = self.launched.as_mut().ok_or_else(no_child)?;
+        child.let_run(container.hooks.of(hooks::Kind::StartContainer), &self.state, plan)?;
+        child.until_running(plan)?;
+        run_hooks(container.hooks.of(hooks::Kind::Poststart), &self.state, child.pid)
     }
 
     /// The child.
     pub fn child(&mut self) -> Result<&mut Launched> {
-        self.launched.as_mut().ok_or_else(|| Error::new("no child"))
+        self.launched.as_mut().ok_or_else(no_child)
     }
 
     /// Puts the child on record, and its pid into `--pid-file`.
@@ -212,8 +263,15 @@ impl Drop for Making {
         // It may have been that there were too many fds: removing takes some.
         self.cgroup = Cgroup::default();
         // The error that led here is the one to be told.
-        let _ = super::delete::destroy(&self.dir, &self.state);
+        let _ = match self.existed {
+            true => super::delete::end(&self.dir, &self.state),
+            false => super::delete::destroy(&self.dir, &self.state),
+        };
     }
+}
+
+fn no_child() -> Error {
+    Error::new("no child")
 }
 
 /// Writes a pid file atomically: managers read it as soon as it is there.

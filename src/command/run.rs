@@ -28,10 +28,9 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     let Prepared { plan, state, console } = prepared;
     let mut making = Making::begin(env, &plan, state, false)?;
     let relay = before_the_program(&mut making, &plan, options, console.as_ref())?;
-    let child = making.child()?;
-    child.tell(ToChild::Go)?;
-    child.until_ready(&plan)?;
-    child.until_running(&plan)?;
+    making.child()?.tell(ToChild::Go)?;
+    making.until_ready(&plan)?;
+    making.until_running(&plan)?;
     let Some(signals) = signals else {
         making.keep();
         return Ok(0);
@@ -39,7 +38,7 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     let child = making.child()?;
     let ended = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?;
     if !options.keep {
-        delete::destroy(&making.dir, &making.state)?;
+        delete::end(&making.dir, &making.state)?;
     }
     making.keep();
     Ok(ended.status())
@@ -57,7 +56,7 @@ fn before_the_program(
     let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     if hops || terminal {
-        making.child()?.until_ready(plan)?;
+        making.until_ready(plan)?;
     }
     making.record(options.create.pid_file.as_deref())?;
     console::attend(making.child()?.terminal.take(), console)

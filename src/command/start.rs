@@ -1,16 +1,20 @@
 //! `start`: opens the gate (runtime.md, "Start").
 
-use super::Env;
+use super::{Env, delete};
 use crate::error::{Context, Error, Result};
+use crate::host::hooks;
+use crate::log;
 use crate::plan::describe;
-use crate::state::{self, Status};
+use crate::plan::hooks::{Kind, plan};
+use crate::state::{self, Dir, State, Status};
 use crate::wire::{self, FromChild, ToChild};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Lets a created container run its program.
 ///
 /// # Errors
-/// The container is not created, or its program cannot be executed.
+/// The container is not created, or its program cannot be executed. After a hook has failed the
+/// container is gone.
 pub fn run(env: &Env, id: &str) -> Result<()> {
     start(env, id).context(|| format!("start {id}"))
 }
@@ -20,30 +24,85 @@ fn start(env: &Env, id: &str) -> Result<()> {
     let state = dir.read_complete(id)?;
     match dir.status(&state) {
         Status::Created => {}
-        Status::Running => return Err(Error::new("cannot start an already running container")),
+        Status::Running => return Err(already_running()),
         Status::Stopped => return Err(Error::new("cannot start a container that has stopped")),
         Status::Creating => return Err(Error::new("cannot start a container that is still being created")),
     }
-    let Some(gate) = dir.connect_gate()? else {
-        return Err(Error::new("cannot start a container that has stopped: its init is gone"));
+    let planned = plan(&state.hooks, &state.bundle)?;
+    let gate = open_gate(&dir, &state)?;
+    let gate = gate.as_fd();
+    until_let_in(gate, &state)?;
+    let child = hooks::Child {
+        socket: gate,
+        pid: state.pid,
+        explain: &|failure| describe::start_failure(&state.program, failure),
+        gone: &|| ended(&state),
     };
-    // Of several that want to start it, the one that takes the gate away does.
+    hooks::let_run(planned.of(Kind::StartContainer), &state, &child).inspect_err(|_| end(&dir, &state))?;
+    until_running(gate, &state)?;
+    hooks::run(planned.of(Kind::Poststart), &state, state.pid).inspect_err(|_| end(&dir, &state))
+}
+
+fn already_running() -> Error {
+    Error::new("cannot start an already running container")
+}
+
+/// Of several that want to start it, the one that takes the gate away does.
+fn open_gate(dir: &Dir, state: &State) -> Result<OwnedFd> {
+    let Some(gate) = dir.connect_gate()? else {
+        return Err(match state::is_alive(state) {
+            true => already_running(),
+            false => Error::new("cannot start a container that has stopped: its init is gone"),
+        });
+    };
     if !dir.remove_gate()? {
-        return Err(Error::new("cannot start an already running container"));
+        return Err(already_running());
     }
-    let gone = || Error::new("init ended before it could run the program");
     wire::tell(gate.as_fd(), ToChild::Go).map_err(|_| gone())?;
-    let mut let_in = false;
+    Ok(gate)
+}
+
+fn until_let_in(gate: BorrowedFd, state: &State) -> Result<()> {
     loop {
-        match wire::receive(gate.as_fd()).context(|| "init")? {
-            FromChild::Failure(failure) => return Err(describe::start_failure(&state.program, &failure)),
-            FromChild::Closed if state::has_executed(state.pid) == Some(false) => {
-                return Err(gone().hint("linux.seccomp must allow execve, sendmsg and exit_group"));
-            }
-            FromChild::Closed if !let_in => return Err(gone()),
-            FromChild::Closed => return Ok(()),
-            FromChild::Ready => let_in = true,
-            FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+        match next(gate, state)? {
+            FromChild::Ready => return Ok(()),
+            FromChild::Closed => return Err(ended(state)),
+            FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) => {}
         }
+    }
+}
+
+/// The connection closes when the program runs, but also when init ends before.
+fn until_running(gate: BorrowedFd, state: &State) -> Result<()> {
+    while !matches!(next(gate, state)?, FromChild::Closed) {}
+    match state::has_executed(state.pid) {
+        Some(false) => Err(ended(state)),
+        Some(true) | None => Ok(()),
+    }
+}
+
+fn next(gate: BorrowedFd, state: &State) -> Result<FromChild> {
+    match wire::receive(gate).context(|| "init")? {
+        FromChild::Failure(failure) => Err(describe::start_failure(&state.program, &failure)),
+        other => Ok(other),
+    }
+}
+
+fn gone() -> Error {
+    Error::new("init ended before it could run the program")
+}
+
+fn ended(state: &State) -> Error {
+    match state::has_executed(state.pid) {
+        Some(false) => gone().hint("linux.seccomp must allow execve, sendmsg and exit_group"),
+        Some(true) | None => gone(),
+    }
+}
+
+/// A failed hook stops the container, which is then deleted (runtime.md, "Lifecycle").
+fn end(dir: &Dir, state: &State) {
+    if let Err(e) = delete::end(dir, state) {
+        log::warn(format_args!("{}", e.one_line()));
     }
 }

@@ -3,12 +3,13 @@
 use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Cgroup;
-use crate::host::idmap;
+use crate::host::{hooks, idmap};
 use crate::plan::cgroup::Version;
+use crate::plan::hooks::Hook;
 use crate::plan::mounts::Source;
 use crate::plan::namespaces::{Join, Kind, NamespacePlan};
 use crate::plan::{Container, Plan, Sandbox, describe};
-use crate::state;
+use crate::state::{self, State};
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::process::{Cloned, Ended};
@@ -20,6 +21,9 @@ use std::os::unix::fs::MetadataExt;
 
 /// PROC_SUPER_MAGIC
 const PROC_MAGIC: i64 = 0x9fa0;
+
+/// Name of the barrier that the child has reached when all is mounted.
+const MOUNTED: &str = "mounted";
 
 /// Name of the barrier that the child has reached when it is inside the container.
 const READY: &str = "ready";
@@ -134,19 +138,50 @@ impl Launched {
         }
     }
 
+    /// Waits until the child has mounted all and waits for hooks ([`crate::plan::hooks::HookPlan::before_pivot`]). On an
+    /// error nothing is left running.
+    ///
+    /// # Errors
+    /// What the child could not do, in words.
+    pub fn until_mounted(&mut self, plan: &Plan) -> Result<()> {
+        self.until(MOUNTED, plan)
+    }
+
     /// Waits until the child is inside the container. On an error nothing is left running.
     ///
     /// # Errors
     /// What the child could not do, in words.
     pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
-        while self.last_barrier != READY {
+        self.until(READY, plan)
+    }
+
+    fn until(&mut self, barrier: &str, plan: &Plan) -> Result<()> {
+        while self.last_barrier != barrier {
             match self.next(plan)? {
+                FromChild::Mounted => self.last_barrier = MOUNTED,
                 FromChild::Ready => self.last_barrier = READY,
                 FromChild::Closed => return Err(self.died(plan)),
-                FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+                FromChild::Failure(_)
+                | FromChild::Terminal(_)
+                | FromChild::Hopped(..)
+                | FromChild::HookEnded(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Lets the child run hooks in the container's namespaces.
+    ///
+    /// # Errors
+    /// The first hook that fails, or what the child could not do for it.
+    pub fn let_run(&self, hooks: &[Hook], state: &State, plan: &Plan) -> Result<()> {
+        let child = hooks::Child {
+            socket: self.socket.as_fd(),
+            pid: self.pid,
+            explain: &|failure| describe::failure(plan, failure),
+            gone: &|| self.died(plan),
+        };
+        hooks::let_run(hooks, state, &child)
     }
 
     /// Waits until the program runs: the child's end of the socket closes at execve.
@@ -182,7 +217,7 @@ impl Launched {
         }
     }
 
-    fn died(&mut self, plan: &Plan) -> Error {
+    fn died(&self, plan: &Plan) -> Error {
         let ended = sys::process::wait(self.pidfd.as_fd()).unwrap_or(Ended::Exited(1));
         describe::died(plan, ended, self.last_barrier)
     }

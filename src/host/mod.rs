@@ -3,6 +3,7 @@
 pub mod cgroup;
 pub mod console;
 pub mod foreground;
+pub mod hooks;
 pub mod idmap;
 pub mod launch;
 pub mod probe;

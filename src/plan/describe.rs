@@ -1,5 +1,7 @@
 //! The words for what did not work: a record of the child, rendered from the same plan.
 
+pub mod hooks;
+
 use super::mounts::{Mount, Source};
 use super::namespaces::{Kind, NamespacePlan, UserNamespace};
 use super::{Container, Plan, Sandbox, identity};
@@ -177,6 +179,8 @@ fn words(step: Step) -> &'static str {
         Step::BecomeRoot => "become root of the user namespace (is id 0 mapped?)",
         Step::NewCgroupNamespace => "make the cgroup namespace",
         Step::Loopback => "bring the loopback interface up",
+        Step::Hook => "run the hooks",
+        Step::HookExecute => "execute a hook",
         Step::PivotRoot => "change the root (pivot_root)",
         Step::DetachOldRoot => "detach the old root",
         Step::Keyring => "make a session keyring",

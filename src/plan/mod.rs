@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod describe;
 pub mod device_rules;
 pub mod devices;
+pub mod hooks;
 pub mod identity;
 pub mod mounts;
 pub mod namespaces;
@@ -21,7 +22,7 @@ use crate::spec::config::{self, Spec};
 use crate::spec::validate::sysctl;
 use namespaces::{Kind, NamespacePlan};
 use path::InRoot;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -126,6 +127,8 @@ pub struct Container {
     pub hostname: Option<CString>,
     /// UTS domain name.
     pub domainname: Option<CString>,
+    /// Programs at the turns of its life.
+    pub hooks: hooks::HookPlan,
 }
 
 /// The root filesystem.
@@ -215,9 +218,17 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         readonly: in_root("readonlyPaths", &linux.readonly_paths)?,
         hostname: text("hostname", &spec.hostname)?,
         domainname: text("domainname", &spec.domainname)?,
+        hooks: match &spec.hooks {
+            Some(hooks) => hooks::plan(hooks, &options.bundle)?,
+            None => hooks::HookPlan::default(),
+        },
         namespaces,
         cgroup,
     };
+    if let Some(hooks) = &spec.hooks {
+        let root = Path::new(OsStr::from_bytes(container.root.path.to_bytes()));
+        warnings.extend(hooks::warnings(hooks, root));
+    }
     Ok(Plan { id: options.id.clone(), sandbox: Sandbox::New(Box::new(container)), process, warnings })
 }
 

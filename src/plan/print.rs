@@ -1,6 +1,7 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
 use super::cgroup::{DeviceAccess, Version};
+use super::hooks::{self, HookPlan};
 use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
 use super::process::Process;
@@ -45,9 +46,14 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
         namespaces(&mut out, container);
         root(&mut out, container, plan.process.as_ref());
     }
+    let none = HookPlan::default();
+    let planned = if let Sandbox::New(container) = &plan.sandbox { &container.hooks } else { &none };
     if let Some(process) = &plan.process {
-        program(&mut out, process);
+        program(&mut out, process, planned);
     }
+    out.by = "host";
+    run_hooks(&mut out, planned, hooks::Kind::Poststart);
+    run_hooks(&mut out, planned, hooks::Kind::Poststop);
     out.lines
 }
 
@@ -198,6 +204,11 @@ fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
     if let Some(process) = process.filter(|p| !p.cwd_in_root.is_root()) {
         out.add("mkdir", format!("{} if it is missing", process.cwd_in_root.display()), "process.cwd");
     }
+    out.by = "host";
+    run_hooks(out, &c.hooks, hooks::Kind::Prestart);
+    run_hooks(out, &c.hooks, hooks::Kind::CreateRuntime);
+    out.by = "container";
+    run_hooks(out, &c.hooks, hooks::Kind::CreateContainer);
     for (i, path) in c.readonly.iter().enumerate() {
         out.add("make read-only", path.display(), format!("linux.readonlyPaths[{i}]"));
     }
@@ -217,7 +228,21 @@ fn root(out: &mut Lines, c: &Container, process: Option<&Process>) {
     }
 }
 
-fn program(out: &mut Lines, p: &Process) {
+fn run_hooks(out: &mut Lines, plan: &HookPlan, kind: hooks::Kind) {
+    for hook in plan.of(kind) {
+        let args: Vec<_> = hook.args.strings().iter().map(|a| format!("{:?}", a.to_string_lossy())).collect();
+        let mut object = format!("{} as {}", lossy(&hook.path), args.join(" "));
+        if let Some(timeout) = hook.timeout {
+            let _ = write!(object, ", for at most {} s", timeout.as_secs());
+        }
+        if kind == hooks::Kind::Poststop {
+            object.push_str(", when the container is deleted");
+        }
+        out.add("run hook", object, hook.location());
+    }
+}
+
+fn program(out: &mut Lines, p: &Process, plan: &HookPlan) {
     out.by = "container";
     if let Some(name) = &p.keyring {
         out.add("join", format!("a new session keyring {}", lossy(name)), "");
@@ -248,6 +273,7 @@ fn program(out: &mut Lines, p: &Process) {
     }
     out.add("look for", first, "process.args");
     out.add("wait", "for the start", "");
+    run_hooks(out, plan, hooks::Kind::StartContainer);
     out.add("close", format!("all fds from {} on, at execve", 3 + p.preserve_fds), "");
     out.add("reset", "all signals to their default action", "");
     limits(out, p, true);

@@ -10,7 +10,7 @@
 pub(crate) mod read;
 
 use read::{map, map_or_default, null_default, object, object_or_default, objects, optional_objects};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -205,31 +205,31 @@ pub struct IdMapping {
 }
 
 /// `hooks`
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Hooks {
     /// Deprecated.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub prestart: Vec<Hook>,
     /// In the runtime's namespaces, before pivot_root.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub create_runtime: Vec<Hook>,
     /// In the container's namespaces, before pivot_root.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub create_container: Vec<Hook>,
     /// In the container, before the user's program.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub start_container: Vec<Hook>,
     /// In the runtime's namespaces, after the program was started.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub poststart: Vec<Hook>,
     /// In the runtime's namespaces, after deletion.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub poststop: Vec<Hook>,
 }
 
 /// One hook.
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hook {
     /// Absolute path of the program.

@@ -278,9 +278,25 @@ pub fn exists(dir: BorrowedFd, name: &CStr) -> bool {
 
 /// Sets `O_NONBLOCK` on the open file description.
 pub fn set_nonblocking(fd: BorrowedFd) -> io::Result<()> {
+    change_flags(fd, |flags| flags | libc::O_NONBLOCK)
+}
+
+/// Takes `O_NONBLOCK` off the open file description.
+pub fn set_blocking(fd: BorrowedFd) -> io::Result<()> {
+    change_flags(fd, |flags| flags & !libc::O_NONBLOCK)
+}
+
+fn change_flags(fd: BorrowedFd, change: impl FnOnce(i32) -> i32) -> io::Result<()> {
     // SAFETY: F_GETFL takes no argument.
     let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.into())?;
     // SAFETY: F_SETFL takes an integer.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags as i32 | libc::O_NONBLOCK) }.into())
-        .map(drop)
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, change(flags as i32)) }.into()).map(drop)
+}
+
+/// pipe2(2) with `O_CLOEXEC`: the end to read from, the end to write to.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [-1i32; 2];
+    // SAFETY: fds has room for two.
+    check(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) }.into())?;
+    Ok((owned(fds[0].into())?, owned(fds[1].into())?))
 }

@@ -15,6 +15,16 @@ pub fn poll(fds: &mut [libc::pollfd], timeout_ms: i32) -> io::Result<i32> {
     }
 }
 
+/// An entry for [`poll`] that waits for room to write.
+pub fn writable(fd: BorrowedFd) -> libc::pollfd {
+    libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 }
+}
+
+/// An entry for [`poll`] that waits for nothing.
+pub fn nothing() -> libc::pollfd {
+    libc::pollfd { fd: -1, events: 0, revents: 0 }
+}
+
 /// An entry for [`poll`] that waits for something to read.
 pub fn readable(fd: BorrowedFd) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }

@@ -132,6 +132,12 @@ pub fn setsid() -> io::Result<()> {
     check(unsafe { libc::setsid() }.into()).map(drop)
 }
 
+/// setpgid(2): the caller leads a process group of its own.
+pub fn lead_group() -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::setpgid(0, 0) }.into()).map(drop)
+}
+
 /// umask(2); gives the old one.
 pub fn umask(mask: u32) -> u32 {
     // SAFETY: cannot fail.
@@ -188,6 +194,11 @@ pub fn set_no_new_privs() -> io::Result<()> {
 /// PR_SET_CHILD_SUBREAPER
 pub fn set_subreaper() -> io::Result<()> {
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).map(drop)
+}
+
+/// PR_SET_PDEATHSIG: SIGKILL for the caller when its parent ends.
+pub fn die_with_parent() -> io::Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0).map(drop)
 }
 
 /// PR_CAPBSET_READ: is the capability known and in the bounding set?  EINVAL: unknown.

@@ -46,6 +46,18 @@ pub fn signalfd() -> io::Result<OwnedFd> {
     owned(unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }.into())
 }
 
+/// signalfd(2) for these signals: readable when one of them is blocked and pending.
+pub fn signalfd_of(signals: &[i32]) -> io::Result<OwnedFd> {
+    // SAFETY: an all-zero set is the empty one.
+    let mut set: libc::sigset_t = unsafe { zeroed() };
+    for signal in signals {
+        // SAFETY: set is valid.
+        check(unsafe { libc::sigaddset(&mut set, *signal) }.into())?;
+    }
+    // SAFETY: set is valid.
+    owned(unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }.into())
+}
+
 /// The next signal of a [`signalfd`] and who sent it (0: the kernel), if there is one.
 pub fn next(fd: BorrowedFd) -> io::Result<Option<(i32, i32)>> {
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();

@@ -14,6 +14,7 @@
 //! <= text       a line of standard output
 //! exit 127      the status, where it is not 1
 //! its processes end   those that were there before the command
+//! its container goes  all of it
 //! ```
 //!
 //! Text before the first block is for people, but for `? ` lines, which hold for all blocks. `@TMP`
@@ -35,6 +36,7 @@ pub struct Case {
     pub stdout: Vec<String>,
     pub status: i32,
     pub ends: bool,
+    pub goes: bool,
 }
 
 impl Case {
@@ -66,6 +68,7 @@ impl Case {
                 "~>" => case.warnings.push(rest.into()),
                 "=>" => case.stderr.push(rest.into()),
                 "<=" => case.stdout.push(rest.into()),
+                "its" if rest == "container goes" => case.goes = true,
                 "its" => case.ends = true,
                 "exit" => case.status = rest.parse().expect(block),
                 _ => json.push_str(line),

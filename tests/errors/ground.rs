@@ -107,6 +107,9 @@ impl Ground {
             if case.ends {
                 before.processes.clear();
             }
+            if case.goes {
+                before = Traces::default();
+            }
             self.compare("after the command", &before, &mut wrong);
         }
         wrong.extend(self.script("tidying", &case.tidying).err());

@@ -54,6 +54,11 @@ fn what_the_child_cannot_do() {
 }
 
 #[test]
+fn hooks_that_fail() {
+    all("hooks.txt", 20);
+}
+
+#[test]
 fn containers_that_are_not_in_the_right_state() {
     all("lifecycle.txt", 20);
 }

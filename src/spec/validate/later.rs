@@ -1,27 +1,18 @@
 //! What later releases add. Until then it is refused and never ignored, since a container without
-//! a limit or a hook that was asked for is worse than no container. A value that asks for nothing
+//! a limit that was asked for is worse than no container. A value that asks for nothing
 //! (such as the `"blockIO": {}` of Docker) passes.
 //!
 //! To support an entry, remove its line here.
 
 use super::Report;
 use super::at::{At, quoted};
-use crate::spec::config::{Hooks, Linux, Mount, Process, Resources, Seccomp, Spec};
+use crate::spec::config::{Linux, Mount, Process, Resources, Seccomp, Spec};
 use serde_json::Value;
 
 /// The members of an object, each with whether it asks for something.
 type Members<T> = [(&'static str, fn(&T) -> bool)];
 
 const SPEC: &Members<Spec> = &[("vm", |s| asks(s.vm.as_ref()))];
-
-const HOOKS: &Members<Hooks> = &[
-    ("prestart", |h| !h.prestart.is_empty()),
-    ("createRuntime", |h| !h.create_runtime.is_empty()),
-    ("createContainer", |h| !h.create_container.is_empty()),
-    ("startContainer", |h| !h.start_container.is_empty()),
-    ("poststart", |h| !h.poststart.is_empty()),
-    ("poststop", |h| !h.poststop.is_empty()),
-];
 
 const PROCESS: &Members<Process> = &[
     // "unconfined" asks for what is there.
@@ -69,9 +60,6 @@ pub(super) fn check(spec: &Spec, report: &mut Report) {
     each(SPEC, spec, &at, report);
     if let Some(process) = &spec.process {
         check_process(process, &at.key("process"), report);
-    }
-    if let Some(hooks) = &spec.hooks {
-        each(HOOKS, hooks, &at.key("hooks"), report);
     }
     let mounts = at.key("mounts");
     for (i, mount) in spec.mounts.iter().enumerate() {

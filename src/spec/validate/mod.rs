@@ -5,6 +5,7 @@
 //! to the plan and to the stages after it.
 
 pub(crate) mod at;
+mod hooks;
 mod later;
 mod linux;
 mod mounts;
@@ -87,6 +88,9 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
     // The compiler knows its words; its check needs nothing but the profile.
     if let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) {
         report.errors(seccomp::check(profile));
+    }
+    if let Some(hooks) = &spec.hooks {
+        hooks::check(hooks, &At::Root.key("hooks"), &mut report);
     }
     later::check(spec, &mut report);
     report
