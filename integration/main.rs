@@ -7,10 +7,12 @@ compile_error!("a failed case is a caught panic: build this with panic = \"unwin
 
 mod bundle_examples;
 mod capabilities;
+mod cgroup_parents;
 mod cgroups;
 mod cli;
 mod create_and_start;
 mod delete;
+mod device_rules;
 mod devices;
 mod errors;
 mod exec;
@@ -21,8 +23,10 @@ mod hooks;
 mod identifiers;
 mod invalid_configs;
 mod kill;
+mod limit_effects;
 mod mounts;
 mod namespaces;
+mod nested_cgroups;
 mod parallel;
 mod peers;
 mod process;
@@ -36,6 +40,7 @@ mod spec_and_features;
 mod state;
 mod suite;
 mod terminal;
+mod unified;
 mod user_namespaces;
 
 use harness::case::CaseDef;
@@ -68,8 +73,13 @@ const CHAPTERS: &[&[CaseDef]] = &[
     hooks::CASES,
     hook_programs::CASES,
     hook_failures::CASES,
+    device_rules::CASES,
     cgroups::CASES,
+    cgroup_parents::CASES,
+    nested_cgroups::CASES,
     resource_limits::CASES,
+    limit_effects::CASES,
+    unified::CASES,
     rootless::CASES,
     bundle_examples::CASES,
 ];

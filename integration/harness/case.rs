@@ -10,6 +10,7 @@ use super::cgroups;
 use super::container::Container;
 use super::host::{Host, Kind};
 use super::invocation::{Invocation, Output, Record};
+use super::place::Place;
 use super::{leftovers, rootfs};
 
 /// A registered case, see the macro `cases!`.
@@ -74,6 +75,23 @@ impl Case {
     pub fn needs_controller(&self, controller: &str) {
         if self.host.cgroups.with_controller(controller).is_none() {
             self.skip(format!("needs the cgroup controller {controller}"));
+        }
+    }
+
+    /// The v2 hierarchy if it has `controller`, or skips.
+    #[track_caller]
+    pub fn needs_v2_controller(&self, controller: &str) -> &'static cgroups::Hierarchy {
+        let has = |h: &&cgroups::Hierarchy| h.controllers.iter().any(|c| c == controller);
+        let found = self.host.cgroups.unified().filter(has);
+        found.unwrap_or_else(|| self.skip(format!("needs the controller {controller} in cgroup v2")))
+    }
+
+    /// The directory of `path`'s cgroup in the v2 hierarchy, there or not; skips without one.
+    #[track_caller]
+    pub fn unified_dir(&self, path: &str) -> PathBuf {
+        match self.host.cgroups.unified() {
+            Some(hierarchy) => cgroups::join(&hierarchy.mount, path),
+            None => self.skip("needs cgroup v2"),
         }
     }
 
@@ -223,6 +241,18 @@ impl Case {
     pub fn assert_no_side_effects(&self) {
         assert_eq!(self.state_entries(), [] as [&str; 0], "entries of the state directory");
         let cgroups = self.host.cgroups.named(&self.id_prefix);
+        assert!(cgroups.is_empty(), "cgroups were made: {cgroups:?}");
+    }
+
+    /// The same, where the case has made a cgroup itself.
+    #[track_caller]
+    pub fn assert_no_side_effects_but(&self, place: &Place) {
+        assert_eq!(self.state_entries(), [] as [&str; 0], "entries of the state directory");
+        let made = |dir: &PathBuf| !self.host.cgroups.directories(&place.path).contains(dir);
+        let inside =
+            |dir: &PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().any(|e| e.path().is_dir());
+        let mut cgroups = self.host.cgroups.named(&self.id_prefix);
+        cgroups.retain(|dir| made(dir) || inside(dir));
         assert!(cgroups.is_empty(), "cgroups were made: {cgroups:?}");
     }
 

@@ -12,6 +12,7 @@ pub mod leftovers;
 pub mod mountinfo;
 pub mod notes;
 mod options;
+pub mod place;
 mod private_mounts;
 pub mod pty;
 mod report;

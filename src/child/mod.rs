@@ -26,6 +26,8 @@ pub struct Fds<'a> {
     pub host: OwnedFd,
     /// The v1 `tasks` files of the container's cgroups.
     pub tasks: &'a [OwnedFd],
+    /// `cgroup.procs` of the v2 one, if this process was not born in it.
+    pub procs: Option<BorrowedFd<'a>>,
     /// The namespaces of `child_joins`, in that order.
     pub joins: &'a [OwnedFd],
     /// Detached mounts of the bind sources that the host opened, by mount.
@@ -109,6 +111,9 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
     // thread: writing 0 to `tasks` then takes no lock that waits for an RCU grace period.
     for (i, tasks) in fds.tasks.iter().enumerate() {
         sys::fs::write_once(tasks.as_fd(), b"0").at(Step::EnterCgroup, i)?;
+    }
+    if let Some(procs) = fds.procs {
+        sys::fs::write_once(procs, b"0").at(Step::EnterCgroup, 0)?;
     }
     // A session of its own: no signal from the caller's terminal, no TIOCSTI into it (CVE-2017-5226).
     sys::process::setsid().at(Step::NewSession, 0)?;

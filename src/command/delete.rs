@@ -100,6 +100,8 @@ pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
     }
     if !state.ends_with_init {
         cgroup::kill(&state.cgroup, libc::SIGKILL)?;
+    } else if init.is_some() {
+        cgroup::thaw(&state.cgroup)?;
     }
     if let Some(init) = &init
         && sys::poll::poll(&mut [sys::poll::readable(init.as_fd())], END).context(|| "init")? == 0

@@ -43,7 +43,8 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
     let root = root_of(&state)?;
     let target = Some(JoinFds { pidfd: init.as_fd(), root: root.as_ref().map(AsFd::as_fd) });
-    let mut child = launch(&plan, Ground { cgroup: &cgroup, gate: Gate::Host, target })?;
+    let ground = Ground { cgroup: &cgroup, gate: Gate::Host, target, init: Some(state.pid) };
+    let mut child = launch(&plan, ground)?;
     child.until_ready(&plan)?;
     let recorded = options.pid_file.as_deref().map_or(Ok(()), |path| make::write_pid_file(path, child.pid));
     // Before the program runs, so that it finds a terminal of the right size.

@@ -31,8 +31,9 @@ fn kill(env: &Env, options: &KillOptions) -> Result<()> {
         }
         sent => sent.context(|| format!("signal {}", options.signal))?,
     }
-    if options.signal == libc::SIGKILL && !state.ends_with_init {
-        return cgroup::kill(&state.cgroup, libc::SIGKILL);
+    match (options.signal, state.ends_with_init) {
+        (libc::SIGKILL, false) => cgroup::kill(&state.cgroup, libc::SIGKILL),
+        (libc::SIGKILL, true) => cgroup::thaw(&state.cgroup),
+        _ => Ok(()),
     }
-    Ok(())
 }

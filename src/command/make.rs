@@ -188,7 +188,7 @@ impl Making {
             Some(listener) => Gate::Socket { listener: listener.as_fd(), state: making.dir.fd() },
             None => Gate::Host,
         };
-        let launched = launch(plan, Ground { cgroup: &making.cgroup, gate, target: None })?;
+        let launched = launch(plan, Ground { cgroup: &making.cgroup, gate, target: None, init: None })?;
         debug(format_args!("init cloned, pid {}", launched.pid));
         making.launched = Some(launched);
         making.run_first_hooks(plan)?;

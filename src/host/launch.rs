@@ -15,6 +15,7 @@ use crate::sys::fs::CWD;
 use crate::sys::process::{Cloned, Ended};
 use crate::wire::{self, FromChild, ToChild};
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -37,6 +38,8 @@ pub struct Ground<'a> {
     pub gate: Gate<'a>,
     /// For `exec`: the container.
     pub target: Option<JoinFds<'a>>,
+    /// For `exec`: the pid of the container's init.
+    pub init: Option<i32>,
 }
 
 /// A child on its way.
@@ -82,10 +85,17 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
     {
         borrowed.enter(Kind::Pid, join.pidfd, proc.as_fd())?;
     }
+    let mut procs = None;
     let cloned = match sys::process::clone3(namespaces.clone, into) {
         // An ordinary user may be in a cgroup that none of his processes may leave.
         Err(e) if e.raw_os_error() == Some(libc::EACCES) && !container.is_some_and(needs_v2) => {
             sys::process::clone3(namespaces.clone, None)
+        }
+        Err(e) if e.raw_os_error() == Some(libc::EBUSY) => clone_beside_init(&ground, namespaces.clone, e),
+        // The container has as many processes as it may: none can be born in it, but one can enter.
+        Err(e) if e.raw_os_error() == Some(libc::EAGAIN) && ground.init.is_some() => {
+            procs = ground.cgroup.procs();
+            if procs.is_some() { sys::process::clone3(namespaces.clone, None) } else { Err(e) }
         }
         cloned => cloned,
     };
@@ -96,6 +106,7 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
             let fds = Fds {
                 host: child_end,
                 tasks: &ground.cgroup.tasks,
+                procs: procs.as_ref().map(AsFd::as_fd),
                 joins: &joins,
                 binds: &binds,
                 proc: proc.as_fd(),
@@ -105,7 +116,11 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
             child::enter(plan, fds)
         }
         Ok(Cloned::Parent { pid, pidfd }) => (pid, pidfd),
-        Err(e) => return Err(describe::clone_failed(namespaces, &e)),
+        Err(e) => {
+            let group = ground.cgroup.record.groups.last().filter(|_| into.is_some());
+            let cgroup = group.and_then(|g| describe::not_into_cgroup(&g.path, &g.mount, &e));
+            return Err(cgroup.unwrap_or_else(|| describe::clone_failed(namespaces, &e)));
+        }
     };
     let mut launched = Launched { pid, pidfd, terminal: None, socket, last_barrier: "cloned" };
     let assisted = borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd()));
@@ -254,6 +269,16 @@ impl Borrowed {
     }
 }
 
+/// A container's init may have moved on into a cgroup below its own, to pass controllers on to such
+/// cgroups; then none but those below can have processes (cgroup-v2.rst, "No Internal Process
+/// Constraint").
+fn clone_beside_init(ground: &Ground, flags: u64, busy: io::Error) -> io::Result<Cloned> {
+    match ground.init.and_then(|pid| ground.cgroup.below(pid)) {
+        Some(group) => sys::process::clone3(flags, Some(group.as_fd())),
+        None => Err(busy),
+    }
+}
+
 /// Does the configuration ask for something that only the v2 cgroup gives?
 fn needs_v2(container: &Container) -> bool {
     container.cgroup.groups.iter().any(|g| g.version == Version::V2 && !g.optional)
@@ -319,7 +344,7 @@ fn open_binds(container: Option<&Container>) -> Result<Vec<Option<OwnedFd>>> {
     let slave = sys::mount::MountAttr { propagation: libc::MS_SLAVE, ..Default::default() };
     let open = |(i, mount): (usize, &crate::plan::mounts::Mount)| match &mount.source {
         Source::Bind(bind) => {
-            let failed = |e: &std::io::Error| describe::bind_source(container, i, e);
+            let failed = |e: &io::Error| describe::bind_source(container, i, e);
             let tree = sys::mount::clone_tree(CWD, &bind.source, bind.recursive).map_err(|e| failed(&e))?;
             sys::mount::mount_setattr(tree.as_fd(), true, &slave).map_err(|e| failed(&e))?;
             Ok(Some(tree))

@@ -259,19 +259,26 @@ impl Planner {
         }
     }
 
-    /// `linux.resources.unified`: files of v2, as they are, after all that we derive.
+    /// `linux.resources.unified`: files of v2, after all that we derive. Of a value with several lines,
+    /// as of io.max, the kernel takes one at a time.
     fn unified(&mut self, resources: &Resources) {
         let Some(unified) = &resources.unified else { return };
         for (file, value) in unified {
             let path = format!("linux.resources.unified[{file:?}]");
             let controller = file.split('.').next().unwrap_or_default();
-            let text = if file.contains(['/', '\0']) || !file.contains('.') {
+            let text = if file.contains(['/', '\0']) || controller.is_empty() || !file.contains('.') {
                 "not the name of a cgroup file".into()
+            } else if ACTIONS.contains(&file.as_str()) {
+                "acts on processes, it is not a setting".into()
             } else {
                 match self.groups.iter_mut().find(|g| g.version == Version::V2) {
                     None => "needs cgroup v2, which is not mounted".into(),
                     Some(group) if controller == "cgroup" || group.has(controller) => {
-                        let writes = [Write::new(file, value, path)];
+                        let lines = value.lines().filter(|line| !line.trim().is_empty());
+                        let mut writes: Vec<_> = lines.map(|line| Write::new(file, line, &path)).collect();
+                        if writes.is_empty() {
+                            writes.push(Write::new(file, value, path));
+                        }
                         group.require(controller, &writes);
                         group.writes.extend(writes);
                         continue;
@@ -283,6 +290,9 @@ impl Planner {
         }
     }
 }
+
+/// Files that are no settings: they would move the runtime itself, or keep init from being born.
+const ACTIONS: [&str; 5] = ["cgroup.procs", "cgroup.threads", "cgroup.freeze", "cgroup.type", "cgroup.kill"];
 
 impl Group {
     fn has(&self, controller: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::sys::process::Ended;
 use crate::wire::{Failure, Step};
 use std::ffi::CStr;
 use std::io;
+use std::path::Path;
 
 /// The error of a child's failure record.
 pub fn failure(plan: &Plan, failure: &Failure) -> Error {
@@ -172,6 +173,7 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
 /// Steps whose name says it all.
 fn words(step: Step) -> &'static str {
     match step {
+        Step::EnterCgroup => "enter the container's cgroup",
         Step::NewSession => "start a new session (setsid)",
         Step::SetDumpable => "make the process not dumpable",
         Step::JoinNamespace => "join the container's namespaces",
@@ -301,6 +303,21 @@ pub fn clone_failed(namespaces: &NamespacePlan, e: &io::Error) -> Error {
         _ => format!("linux.namespaces: make {}", names(namespaces)),
     };
     namespace_hint(Error::errno(what, errno(e)), errno(e))
+}
+
+/// The clone was refused because of the v2 cgroup that the child was to be born in.
+pub fn not_into_cgroup(path: &str, mount: &Path, e: &io::Error) -> Option<Error> {
+    let hint = match errno(e) {
+        libc::EOPNOTSUPP => {
+            "a cgroup above it is threaded (see cgroup.type): no process can begin below that"
+        }
+        libc::EBUSY => {
+            "it passes controllers on (cgroup.subtree_control), so it cannot have processes itself"
+        }
+        libc::ENODEV => "somebody has removed it",
+        _ => return None,
+    };
+    Some(Error::errno(format!("cgroup {path} in {}", mount.display()), errno(e)).hint(hint))
 }
 
 fn namespace_hint(error: Error, errno: i32) -> Error {

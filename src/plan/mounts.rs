@@ -215,8 +215,11 @@ fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result<Source> {
     if v1.is_empty() {
         // A mount would show the host's whole hierarchy.
         let own = around.cgroup.groups.iter().find(|group| !group.optional);
-        if let Some(own) = own.filter(|_| !own_view) {
-            let source = super::c_path(location, &own.directory())?;
+        if !own_view {
+            // Nor may it be a mount where the container has no group of its own: in the first cgroup
+            // namespace that takes the host's mount options away, nsdelegate among them.
+            let directory = own.map_or_else(|| "/sys/fs/cgroup".into(), |own| own.directory());
+            let source = super::c_path(location, &directory)?;
             return Ok(Source::Bind(Bind { source, recursive: false }));
         }
         let data = Parsed { flags: parsed.flags.clone(), ..Parsed::default() };

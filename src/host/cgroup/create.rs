@@ -1,10 +1,10 @@
 //! Makes the planned groups, all or none.
 
-use super::{Cgroup, RecordedGroup, devices, flag, open_for_writing, processes, read_small};
+use super::{Cgroup, RecordedGroup, cpuset, devices, flag, open_for_writing, processes, read_small};
 use crate::error::{Context, Error, Result};
 use crate::plan::cgroup::{CgroupPlan, Group, Version, Write, directory};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl Making {
                 self.undo_from(start);
                 return Ok(());
             }
-            Err(e) => return Err(refusal(Error::io("mkdir", &e), &e)),
+            Err(e) => return Err(not_made(Error::io("mkdir", &e), &e)),
         };
         is_usable(group, &target, fresh)?;
         match group.version {
@@ -48,6 +48,9 @@ impl Making {
             Version::V2 => enable_controllers(group, &target)?,
         }
         write_limits(&target, &group.writes)?;
+        if group.version == Version::V2 {
+            cpuset::check(&target, &group.writes)?;
+        }
         self.cgroup.open(group.version, &target)?;
         if group.version == Version::V2
             && let Some(into) = &self.cgroup.into
@@ -131,6 +134,13 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
+fn not_made(error: Error, cause: &io::Error) -> Error {
+    match cause.raw_os_error() {
+        Some(libc::EAGAIN) => error.hint("cgroup.max.depth or cgroup.max.descendants of a cgroup above"),
+        _ => refusal(error, cause),
+    }
+}
+
 fn refusal(error: Error, cause: &io::Error) -> Error {
     if !is_refusal(cause) {
         return error;
@@ -143,7 +153,7 @@ fn refusal(error: Error, cause: &io::Error) -> Error {
 /// with them. The root of a hierarchy cannot be frozen.
 fn is_usable(group: &Group, target: &Path, fresh: bool) -> Result<()> {
     if !fresh {
-        is_empty(target)?;
+        is_empty(group, target)?;
     }
     match fresh && parents(&group.path).next().is_none() {
         true => Ok(()),
@@ -151,13 +161,28 @@ fn is_usable(group: &Group, target: &Path, fresh: bool) -> Result<()> {
     }
 }
 
-fn is_empty(target: &Path) -> Result<()> {
+fn is_empty(group: &Group, target: &Path) -> Result<()> {
     let pids = processes::below(target).context(|| "read cgroup.procs")?;
-    if pids.is_empty() {
-        return Ok(());
+    let read = |file: &str| read_small(&target.join(file)).context(|| format!("read {file}"));
+    // A pid namespace hides the processes of those above it, but not that there are some.
+    let who = match (&pids[..], group.version) {
+        ([], Version::V1) => return Ok(()),
+        ([], Version::V2) if !flag(&read("cgroup.events")?, "populated") => {
+            return is_domain(&read("cgroup.type")?);
+        }
+        ([], Version::V2) => "processes of another pid namespace".into(),
+        (pids, _) => format!("process {}", processes::list(pids)),
+    };
+    Err(Error::new(format!("cgroup is not empty: {who}")).hint("two containers cannot share a cgroupsPath"))
+}
+
+/// A threaded group takes threads of the processes of the one above (cgroup-v2.rst, "Threads"); `kill`
+/// would not find in it what it looks for.
+fn is_domain(kind: &str) -> Result<()> {
+    match kind.trim() {
+        "threaded" => Err(Error::new("cgroup is threaded").hint("no process can begin in it")),
+        _ => Ok(()),
     }
-    let error = Error::new(format!("cgroup is not empty: process {}", processes::list(&pids)));
-    Err(error.hint("two containers cannot share a cgroupsPath"))
 }
 
 /// A process that enters a frozen group hangs. v1: the group's state includes its ancestors'.
@@ -244,7 +269,12 @@ fn enable<'a>(
     controllers: &[&'a str],
     refused: &mut Vec<(&'a str, &'a str, io::Error)>,
 ) {
-    let path = directory(&group.mount, ancestor).join("cgroup.subtree_control");
+    let parent = directory(&group.mount, ancestor);
+    if has_processes(&parent, ancestor.is_empty()) {
+        let busy = || io::Error::from_raw_os_error(libc::EBUSY);
+        return refused.extend(controllers.iter().map(|c| (ancestor, *c, busy())));
+    }
+    let path = parent.join("cgroup.subtree_control");
     let write = |text: &str| open_for_writing(&path).and_then(|mut f| f.write_all(text.as_bytes()));
     let all: Vec<_> = controllers.iter().map(|c| format!("+{c}")).collect();
     if write(&all.join(" ")).is_ok() {
@@ -257,6 +287,15 @@ fn enable<'a>(
     }
 }
 
+/// A group with processes cannot pass controllers on (cgroup-v2.rst, "No Internal Process Constraint").
+/// The kernel would let it pass on cpu, cpuset and pids, and by that make it a threaded domain, where
+/// no process can begin in the groups below. The root of all, which has no type, is an exception.
+fn has_processes(group: &Path, mounted: bool) -> bool {
+    let is_root = mounted && !group.join("cgroup.type").exists();
+    let first = || File::open(group.join("cgroup.procs")).and_then(|mut f| f.read(&mut [0; 16]));
+    !is_root && first().is_ok_and(|n| n > 0)
+}
+
 fn not_enabled(ancestor: &str, controller: &str, cause: &io::Error) -> Error {
     let ancestor = if ancestor.is_empty() { "/" } else { ancestor };
     let error = Error::io(format!("write \"+{controller}\" to cgroup.subtree_control of {ancestor}"), cause);
@@ -265,6 +304,9 @@ fn not_enabled(ancestor: &str, controller: &str, cause: &io::Error) -> Error {
             "{ancestor} has processes of its own, and such a cgroup cannot pass controllers on; \
              choose a cgroupsPath that is not below it"
         ));
+    }
+    if cause.raw_os_error() == Some(libc::EOPNOTSUPP) {
+        return error.hint(format!("{ancestor} is threaded (see cgroup.type), or one above it is"));
     }
     refusal(error, cause)
 }
@@ -292,8 +334,12 @@ fn write_limits(target: &Path, writes: &[Write]) -> Result<()> {
 }
 
 fn write_error(write: &Write, cause: &io::Error) -> Error {
-    let what = format!("{}: write {:?} to {}", write.location, write.value, write.file);
-    refusal(Error::io(what, cause), cause)
+    refusal(Error::io(what(write), cause), cause)
+}
+
+/// What was being done, for an error.
+pub(super) fn what(write: &Write) -> String {
+    format!("{}: write {:?} to {}", write.location, write.value, write.file)
 }
 
 /// Keeps the file open from one write to the next: device rules are many writes to one file.

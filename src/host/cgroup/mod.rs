@@ -1,18 +1,21 @@
 //! The cgroups of a container: makes them as planned, opens them for `exec`, lists and kills their
 //! processes, removes them.
 //!
-//! Paths are used as they are, without fds for the directories: the mounts are the machine's, there
-//! are no symbolic links below them, and a container that can rename its own groups stays in them.
+//! The paths of containers' groups are used as they are, without fds for the directories: the mounts are
+//! the machine's, there are no symbolic links below them, and a container that can rename its own groups
+//! stays in them. Only the groups that a container makes have no paths here, see [`tree`].
 
+mod cpuset;
 mod create;
 mod devices;
 mod probe;
 mod processes;
 mod remove;
+mod tree;
 
 pub use create::create;
 pub use probe::probe;
-pub use processes::{kill, processes};
+pub use processes::{kill, processes, thaw};
 pub use remove::remove;
 
 use crate::error::{Context, Result};
@@ -88,6 +91,21 @@ pub fn open(record: &Record) -> Result<Cgroup> {
 }
 
 impl Cgroup {
+    /// Opens the v2 group that the process is in, if that lies below the container's own.
+    pub fn below(&self, pid: i32) -> Option<OwnedFd> {
+        let group = self.record.groups.last().filter(|g| g.version == Version::V2)?;
+        let its = read_small(Path::new(&format!("/proc/{pid}/cgroup"))).ok()?;
+        let path = its.lines().find_map(|line| line.strip_prefix("0::"))?;
+        path.strip_prefix(&group.path)?.strip_prefix('/')?;
+        open_directory(&directory(&group.mount, path)).ok()
+    }
+
+    /// `cgroup.procs` of the v2 group, for a process that was born elsewhere.
+    pub fn procs(&self) -> Option<OwnedFd> {
+        let group = self.record.groups.last().filter(|g| g.version == Version::V2)?;
+        open_for_writing(&group.directory().join("cgroup.procs")).ok().map(OwnedFd::from)
+    }
+
     /// Opens the way into one group.
     fn open(&mut self, version: Version, directory: &Path) -> Result<()> {
         match version {
@@ -104,6 +122,11 @@ impl Cgroup {
         }
         Ok(())
     }
+}
+
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map(OwnedFd::from)
 }
 
 /// Opens a file of a cgroup for writing.

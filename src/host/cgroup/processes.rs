@@ -1,13 +1,15 @@
 //! The processes of the groups.
 
+use super::tree::{self, Visit, is_gone};
 use super::{Record, RecordedGroup, open_for_writing};
 use crate::error::{Context, Result};
 use crate::plan::cgroup::Version;
 use crate::sys;
 use std::collections::HashSet;
-use std::fs;
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 /// The pids of all processes in the groups and their sub-groups, as this pid namespace sees them.
 pub fn processes(record: &Record) -> Result<Vec<i32>> {
@@ -28,41 +30,28 @@ fn leading(record: &Record) -> Option<&RecordedGroup> {
 
 /// The pids in this directory and all below it; none if it is gone.
 pub(super) fn below(directory: &Path) -> io::Result<Vec<i32>> {
-    let mut pids = match fs::read_to_string(directory.join("cgroup.procs")) {
-        Ok(content) => content.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>(),
-        Err(e) if is_gone(&e) => return Ok(Vec::new()),
-        // A threaded group (cgroup-v2.rst) lists its processes in its parents only.
-        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => Vec::new(),
-        Err(e) => return Err(e),
-    };
-    for group in sub_groups(directory)? {
-        pids.extend(below(&group)?);
-    }
+    let mut pids: Vec<i32> = Vec::new();
+    tree::walk(directory, |visit| {
+        if let Visit::Group(group) = visit {
+            pids.extend(in_group(group)?);
+        }
+        Ok(true)
+    })?;
     // Processes of pid namespaces that we do not see.
     pids.retain(|pid| *pid != 0);
     Ok(pids)
 }
 
-/// The directories in a group; none if it is gone.
-pub(super) fn sub_groups(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if is_gone(&e) => return Ok(Vec::new()),
-        Err(e) => return Err(e),
-    };
-    let mut groups = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            groups.push(entry.path());
-        }
+fn in_group(group: BorrowedFd) -> io::Result<Vec<i32>> {
+    let mut content = String::new();
+    let file = sys::fs::openat(group, c"cgroup.procs", libc::O_RDONLY, 0);
+    match file.and_then(|file| File::from(file).read_to_string(&mut content)) {
+        Ok(_) => Ok(content.lines().filter_map(|line| line.parse().ok()).collect()),
+        Err(e) if is_gone(&e) => Ok(Vec::new()),
+        // A threaded group (cgroup-v2.rst) lists its processes in its parents only.
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(Vec::new()),
+        Err(e) => Err(e),
     }
-    Ok(groups)
-}
-
-/// ENODEV: the group went away between open(2) and read(2).
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// `12, 34` for an error text, not more than ten.
@@ -81,7 +70,7 @@ pub fn kill(record: &Record, signal: i32) -> Result<()> {
     if signal != libc::SIGKILL {
         return send(&processes(record)?, signal);
     }
-    let freezer = record.groups.iter().find(|g| g.controllers.iter().any(|c| c == "freezer"));
+    let freezer = freezer(record);
     if group.version == Version::V2 {
         match write(&group.directory().join("cgroup.kill"), "1") {
             Err(e) if is_gone(&e) => {}
@@ -91,6 +80,15 @@ pub fn kill(record: &Record, signal: i32) -> Result<()> {
         }
     }
     kill_all(record, freezer)
+}
+
+/// Lets a frozen container go on where it cannot die before: on v1 SIGKILL has to wait for that.
+pub fn thaw(record: &Record) -> Result<()> {
+    set_freezer(freezer(record), "THAWED")
+}
+
+fn freezer(record: &Record) -> Option<&RecordedGroup> {
+    record.groups.iter().find(|g| g.controllers.iter().any(|c| c == "freezer"))
 }
 
 fn set_freezer(group: Option<&RecordedGroup>, state: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Removes the groups.
 
-use super::processes::{below, is_gone, list, sub_groups};
+use super::processes::{below, list};
+use super::tree::{self, Visit, is_gone};
 use super::{Record, RecordedGroup, flag};
 use crate::error::{Context, Error, Result};
 use crate::plan::cgroup::{Version, directory};
@@ -68,24 +69,19 @@ fn remove_group(group: &RecordedGroup, deadline: Instant) -> Result<()> {
 
 /// rmdir(2), with the groups inside first; false if it is in use.
 fn remove_tree(target: &Path) -> io::Result<bool> {
-    for attempt in 0..2 {
-        match fs::remove_dir(target) {
-            Ok(()) => return Ok(true),
-            Err(e) if is_gone(&e) => return Ok(true),
-            Err(e) if e.raw_os_error() != Some(libc::EBUSY) => return Err(e),
-            Err(_) if attempt == 0 => {
-                let inner = sub_groups(target)?;
-                if inner.is_empty() {
-                    return Ok(false);
-                }
-                for group in inner {
-                    remove_tree(&group)?;
-                }
-            }
-            Err(_) => {}
-        }
+    let remove = |removed: io::Result<()>| match removed {
+        Err(e) if e.raw_os_error() == Some(libc::EBUSY) => Ok(false),
+        Err(e) if !is_gone(&e) => Err(e),
+        _ => Ok(true),
+    };
+    if remove(fs::remove_dir(target))? {
+        return Ok(true);
     }
-    Ok(false)
+    let emptied = tree::walk(target, |visit| match visit {
+        Visit::Group(_) => Ok(true),
+        Visit::Left(parent, name) => remove(sys::fs::unlinkat(parent, &name, libc::AT_REMOVEDIR)),
+    })?;
+    if emptied { remove(fs::remove_dir(target)) } else { Ok(false) }
 }
 
 /// Waits for `populated 0` in cgroup.events, which covers the groups inside too; the kernel

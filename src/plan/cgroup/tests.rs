@@ -252,10 +252,22 @@ fn unified_goes_to_v2_as_it_is_and_last() {
         (only_v1(), "pids.max", "needs cgroup v2"),
         (hybrid(), "pids.max", "does not have the pids controller"),
         (only_v2(), "../pids.max", "not the name of a cgroup file"),
+        (only_v2(), ".max", "not the name of a cgroup file"),
+        (only_v2(), "cgroup.procs", "acts on processes"),
     ] {
         let error = try_plan(&facts, None, false, json!({"unified": {file: "1"}})).unwrap_err().to_string();
         assert!(error.contains(text) && error.contains(&format!("unified[{file:?}]")), "{error}");
     }
+}
+
+#[test]
+fn a_unified_value_of_several_lines_is_as_many_writes() {
+    let disks = "259:0 rbps=2097152 wiops=120\n253:0 rbps=2097152 wiops=120\n\n";
+    let facts = Facts { hierarchies: vec![v2("/sys/fs/cgroup", &["io"], "/")] };
+    let values = |value: &str| writes(&planned(&facts, json!({"unified": {"io.max": value}})));
+    let expected = ["io.max=259:0 rbps=2097152 wiops=120", "io.max=253:0 rbps=2097152 wiops=120"];
+    assert_eq!(values(disks), expected);
+    assert_eq!(values(""), ["io.max="]);
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! A group and all groups below it.
+//!
+//! By names from one directory to the next, with one of them open at a time: a container may make groups
+//! whose paths are longer than PATH_MAX, and deeper than there may be open files.
+
+use crate::sys::fs::{CWD, openat};
+use std::ffi::{CString, OsString};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+/// What is visited.
+pub(super) enum Visit<'a> {
+    /// The directory of a group, before what is below it.
+    Group(BorrowedFd<'a>),
+    /// The name of a group in that of its parent, after what was below it. Not of the topmost.
+    Left(BorrowedFd<'a>, CString),
+}
+
+/// One level on the way down: the name of the group, and the groups in it that are to come.
+struct Level {
+    name: CString,
+    rest: Vec<CString>,
+}
+
+/// Visits the group `top` and all below it, until `visit` says false; groups that are gone are passed over.
+pub(super) fn walk(top: &Path, mut visit: impl FnMut(Visit) -> io::Result<bool>) -> io::Result<bool> {
+    let mut here = match open(CWD, &name_of(top.as_os_str().to_owned())?) {
+        Err(e) if is_gone(&e) => return Ok(true),
+        opened => opened?,
+    };
+    let mut above: Vec<Level> = Vec::new();
+    let mut level = Level { name: CString::default(), rest: groups_in(here.as_fd())? };
+    if !visit(Visit::Group(here.as_fd()))? {
+        return Ok(false);
+    }
+    loop {
+        if let Some(name) = level.rest.pop() {
+            here = match open(here.as_fd(), &name) {
+                Err(e) if is_gone(&e) => continue,
+                opened => opened?,
+            };
+            above.push(std::mem::replace(&mut level, Level { name, rest: groups_in(here.as_fd())? }));
+            if !visit(Visit::Group(here.as_fd()))? {
+                return Ok(false);
+            }
+        } else if let Some(parent) = above.pop() {
+            here = open(here.as_fd(), c"..")?;
+            let name = std::mem::replace(&mut level, parent).name;
+            if !visit(Visit::Left(here.as_fd(), name))? {
+                return Ok(false);
+            }
+        } else {
+            return Ok(true);
+        }
+    }
+}
+
+fn open(at: BorrowedFd, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+    openat(at, name, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0)
+}
+
+fn name_of(name: OsString) -> io::Result<CString> {
+    CString::new(name.into_vec()).map_err(|e| io::Error::new(ErrorKind::InvalidInput, e))
+}
+
+/// The names of the groups in a group; none if it is gone.
+fn groups_in(group: BorrowedFd) -> io::Result<Vec<CString>> {
+    let mut groups = Vec::new();
+    let entries = match fs::read_dir(format!("/proc/self/fd/{}", group.as_raw_fd())) {
+        Err(e) if is_gone(&e) => return Ok(groups),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            groups.push(name_of(entry.file_name())?);
+        }
+    }
+    Ok(groups)
+}
+
+/// ENODEV: the group went away between open(2) and read(2).
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
+}
