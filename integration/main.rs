@@ -7,10 +7,13 @@ compile_error!("a failed case is a caught panic: build this with panic = \"unwin
 
 mod bundle_examples;
 mod capabilities;
+mod cgroup_ownership;
 mod cgroup_parents;
 mod cgroups;
 mod cli;
 mod create_and_start;
+mod delegation;
+mod delegation_refused;
 mod delete;
 mod device_rules;
 mod devices;
@@ -42,6 +45,7 @@ mod suite;
 mod terminal;
 mod unified;
 mod user_namespaces;
+mod user_session;
 
 use harness::case::CaseDef;
 
@@ -81,6 +85,10 @@ const CHAPTERS: &[&[CaseDef]] = &[
     limit_effects::CASES,
     unified::CASES,
     rootless::CASES,
+    delegation::CASES,
+    delegation_refused::CASES,
+    user_session::CASES,
+    cgroup_ownership::CASES,
     bundle_examples::CASES,
 ];
 

@@ -94,6 +94,13 @@ impl Error {
         self
     }
 
+    /// Without the line that helps, for a message that is not about what to do now.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.0.hint = None;
+        self
+    }
+
     /// The exit status of the program for this error, 1 unless told.
     #[must_use]
     pub fn exit(mut self, status: u8) -> Self {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tierce::command::spec::default_config;
-use tierce::plan::cgroup::{self, Hierarchy, Manager, Version};
+use tierce::plan::cgroup::{self, Hierarchy, Manager, Room, Version};
 use tierce::plan::print::{self, Line};
 use tierce::plan::{self, Facts, Options};
 use tierce::spec::bundle::{self, ConfigSource};
@@ -55,7 +55,7 @@ impl Layout {
 
 fn hierarchy(version: Version, mount: &str, controllers: &str, own: &str) -> Hierarchy {
     let controllers = controllers.split_whitespace().map(String::from).collect();
-    Hierarchy { mount: mount.into(), version, controllers, own: own.into() }
+    Hierarchy { mount: mount.into(), version, controllers, own: own.into(), room: Room::Below, unit: None }
 }
 
 /// Who calls.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::bundle::Bundle;
+use super::caller::From;
 use super::cgroups;
 use super::container::Container;
 use super::host::{Host, Kind};
@@ -39,6 +40,7 @@ pub struct Case {
     pub id_prefix: String,
     /// Calls the runtime as this user and group.
     pub user: Cell<Option<(u32, u32)>>,
+    pub(super) from: RefCell<From>,
     records: RefCell<Vec<Record>>,
     bundles: Cell<u32>,
     ids: Cell<u32>,
@@ -55,6 +57,7 @@ impl Case {
             id_prefix: format!("it-{}-{number:04}", std::process::id()),
             dir,
             user: Cell::new(None),
+            from: RefCell::new(From::Here),
             records: RefCell::default(),
             bundles: Cell::new(0),
             ids: Cell::new(0),

@@ -115,7 +115,9 @@ impl<'c> Invocation<'c> {
         let case = self.case;
         let number = case.next_file();
         let [stdout, stderr] = ["out", "err"].map(|name| case.dir.join(format!("{name}{number}")));
-        let mut argv = self.prefix.clone();
+        let from = case.from.borrow();
+        let (mut argv, user_is_set) = from.prefix(case.user.get(), &case.host.busybox);
+        argv.extend(self.prefix.iter().cloned());
         argv.push(case.host.runtime.clone().into());
         argv.extend(self.globals.iter().chain(&self.args).cloned());
         let record = Record {
@@ -125,8 +127,8 @@ impl<'c> Invocation<'c> {
         };
         let mut command = Command::new(&argv[0]);
         command.args(&argv[1..]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.envs(self.envs.iter().map(|(k, v)| (k, v))).current_dir(&self.cwd);
-        if let Some((uid, gid)) = case.user.get() {
+        command.envs(from.envs()).envs(self.envs.iter().map(|(k, v)| (k, v))).current_dir(&self.cwd);
+        if let Some((uid, gid)) = case.user.get().filter(|_| !user_is_set) {
             command.uid(uid).gid(gid);
         }
         self.streams(&mut command, &stdout, &stderr);

@@ -1,11 +1,13 @@
 //! The harness: finds the runtime and the facts of the host, runs the cases, reports.
 
 pub mod bundle;
+pub mod caller;
 pub mod case;
 pub mod cgroups;
 pub mod child_process;
 pub mod config;
 pub mod container;
+pub mod delegated;
 pub mod host;
 pub mod invocation;
 pub mod leftovers;

@@ -11,6 +11,8 @@ mod rootfs;
 mod sandbox;
 mod terminal;
 
+pub(crate) use rootfs::open_bind;
+
 use crate::plan::process::Process;
 use crate::plan::{Plan, Sandbox};
 use crate::sys;

@@ -3,7 +3,7 @@
 
 use super::{At, Done, Fds, errno, hooks, terminal};
 use crate::plan::devices::{DevicePlan, Link, Node};
-use crate::plan::mounts::{CgroupV1, Filesystem, Mount, Source};
+use crate::plan::mounts::{Bind, CgroupV1, Filesystem, Mount, Source};
 use crate::plan::path::{InRoot, Prefix};
 use crate::plan::process::Process;
 use crate::plan::{Container, Root};
@@ -122,8 +122,16 @@ fn take_mode(new: BorrowedFd, target: BorrowedFd, attr: &MountAttr) -> io::Resul
 fn open_source(source: &Source, attr: u64, i: usize) -> Done<OwnedFd> {
     match source {
         Source::Filesystem(fs) => open_filesystem(fs, attr, i),
-        Source::Bind(bind) => mount::clone_tree(CWD, &bind.source, bind.recursive).at(Step::MountOpen, i),
+        Source::Bind(bind) => open_bind(bind).at(Step::MountOpen, i),
         Source::CgroupV1(hierarchies) => cgroup_directories(hierarchies, attr, i),
+    }
+}
+
+/// A detached copy of the source.
+pub(crate) fn open_bind(bind: &Bind) -> io::Result<OwnedFd> {
+    match (mount::clone_tree(CWD, &bind.source, bind.recursive), &bind.fallback) {
+        (Err(_), Some(other)) => mount::clone_tree(CWD, other, bind.recursive),
+        (opened, _) => opened,
     }
 }
 

@@ -51,12 +51,21 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
         rootless: env.is_rootless(&facts),
     };
     let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| name(&options.config))?;
+    check_cgroup(&plan)?;
     debug(format_args!("bundle {} is planned", bundle.dir.display()));
     super::warn(&plan.warnings);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     let console = console_socket(options.console_socket.as_deref(), terminal, detached)?;
     let state = first_state(&bundle, &plan, options, facts.uid);
     Ok(Prepared { plan, state, console })
+}
+
+/// What a caller without root may not do with cgroups is told before anything is done.
+pub fn check_cgroup(plan: &Plan) -> Result<()> {
+    match &plan.sandbox {
+        Sandbox::New(container) => cgroup::check(&container.cgroup),
+        Sandbox::Join(_) => Ok(()),
+    }
 }
 
 /// Reads and validates a bundle.

@@ -32,6 +32,7 @@ fn show(env: &Env, options: &PlanOptions) -> Result<String> {
     };
     let plan =
         plan::container(&bundle.spec, &facts, &plan_options).context(|| make::name(&options.config))?;
+    make::check_cgroup(&plan)?;
     super::warn(&plan.warnings);
     let lines = print::lines(&plan);
     match options.format {

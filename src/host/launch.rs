@@ -2,9 +2,9 @@
 
 use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
-use crate::host::cgroup::Cgroup;
+use crate::host::cgroup::{self, Cgroup};
 use crate::host::{hooks, idmap};
-use crate::plan::cgroup::Version;
+use crate::log;
 use crate::plan::hooks::Hook;
 use crate::plan::mounts::Source;
 use crate::plan::namespaces::{Join, Kind, NamespacePlan};
@@ -88,7 +88,12 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
     let mut procs = None;
     let cloned = match sys::process::clone3(namespaces.clone, into) {
         // An ordinary user may be in a cgroup that none of his processes may leave.
-        Err(e) if e.raw_os_error() == Some(libc::EACCES) && !container.is_some_and(needs_v2) => {
+        Err(e) if e.raw_os_error() == Some(libc::EACCES) && into.is_some() => {
+            let error = cgroup::not_entered(&ground.cgroup.record, &e);
+            if !ground.cgroup.optional {
+                return Err(error);
+            }
+            log::warn(format_args!("{}", error.without_hint()));
             sys::process::clone3(namespaces.clone, None)
         }
         Err(e) if e.raw_os_error() == Some(libc::EBUSY) => clone_beside_init(&ground, namespaces.clone, e),
@@ -279,11 +284,6 @@ fn clone_beside_init(ground: &Ground, flags: u64, busy: io::Error) -> io::Result
     }
 }
 
-/// Does the configuration ask for something that only the v2 cgroup gives?
-fn needs_v2(container: &Container) -> bool {
-    container.cgroup.groups.iter().any(|g| g.version == Version::V2 && !g.optional)
-}
-
 /// The host's /proc, checked to be one.
 fn open_proc() -> Result<OwnedFd> {
     let proc = sys::fs::openat(CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0).context(|| "/proc")?;
@@ -345,7 +345,7 @@ fn open_binds(container: Option<&Container>) -> Result<Vec<Option<OwnedFd>>> {
     let open = |(i, mount): (usize, &crate::plan::mounts::Mount)| match &mount.source {
         Source::Bind(bind) => {
             let failed = |e: &io::Error| describe::bind_source(container, i, e);
-            let tree = sys::mount::clone_tree(CWD, &bind.source, bind.recursive).map_err(|e| failed(&e))?;
+            let tree = child::open_bind(bind).map_err(|e| failed(&e))?;
             sys::mount::mount_setattr(tree.as_fd(), true, &slave).map_err(|e| failed(&e))?;
             Ok(Some(tree))
         }

@@ -3,6 +3,7 @@
 use crate::error::{Context, Result};
 use crate::host::cgroup;
 use crate::plan::Facts;
+use crate::plan::cgroup::Version;
 use crate::sys;
 use std::os::unix::fs::MetadataExt;
 
@@ -16,14 +17,20 @@ const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 pub fn probe(with_cgroups: bool) -> Result<Facts> {
     let (uid, gid) = sys::process::effective_ids();
     let namespace = std::fs::metadata("/proc/self/ns/user").context(|| "/proc/self/ns/user")?;
+    let in_userns = namespace.ino() != FIRST_USER_NAMESPACE;
+    let mut cgroup = if with_cgroups { cgroup::probe()? } else { Default::default() };
+    if uid != 0 || in_userns {
+        let unified = cgroup.hierarchies.iter_mut().filter(|h| h.version == Version::V2);
+        unified.for_each(cgroup::survey);
+    }
     Ok(Facts {
         uid,
         gid,
-        in_userns: namespace.ino() != FIRST_USER_NAMESPACE,
+        in_userns,
         permitted_caps: sys::security::capget().context(|| "capget")?.permitted,
         last_cap: last_cap(),
         oom_score_adj: oom_score_adj(),
-        cgroup: if with_cgroups { cgroup::probe()? } else { Default::default() },
+        cgroup,
     })
 }
 

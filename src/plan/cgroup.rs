@@ -6,6 +6,9 @@
 //! needs it.
 
 mod limits;
+mod ownership;
+
+pub use ownership::owner;
 
 use super::device_rules::Policy;
 use crate::error::{Error, Result, Violation};
@@ -41,7 +44,27 @@ pub struct Hierarchy {
     pub controllers: Vec<String>,
     /// The group of the calling process in it (/proc/self/cgroup).
     pub own: String,
+    /// Where a caller without root may make groups.
+    pub room: Room,
+    /// The caller without root is the only process of a unit of systemd that is its own: the controllers of
+    /// that. Whether they are delegated only systemd knows.
+    pub unit: Option<Vec<String>>,
 }
+
+/// Where a caller may make groups and enter them: of the v2 hierarchy, which can be delegated (cgroups(7),
+/// "delegating a hierarchy to a less privileged user").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Room {
+    /// Beside its own group; root, who is not asked about, everywhere.
+    Beside,
+    /// Below its own group, if at all.
+    Below,
+    /// Below its own group, which systemd has delegated to nobody else: the caller can step aside.
+    Own,
+}
+
+/// The name of the group that the caller steps aside into.
+pub const LEAF: &str = "tierce-caller";
 
 /// Who makes the groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +117,37 @@ pub struct Group {
     pub devices: DeviceAccess,
     /// Go on without this group if we may not make it.
     pub optional: bool,
+    /// `linux.cgroupsPath` names it, so that going on without it is worth a warning.
+    pub named: bool,
+    /// Of a caller without root: its own group, which processes come from. Such a caller needs
+    /// delegation (cgroups(7)).
+    pub caller: Option<String>,
+    /// Before that, this process steps aside into a group [`LEAF`] beside this one, so that its own can
+    /// pass controllers on.
+    pub step_aside: bool,
+    /// v2: the uid that may use it as its own (config-linux.md, "Cgroup ownership").
+    pub owner: Option<u32>,
 }
 
 impl Group {
     /// Does a write need this controller?
     pub fn needs(&self, controller: &str) -> bool {
         self.writes.iter().any(|w| w.file.split('.').next() == Some(controller))
+    }
+
+    /// Is it below the caller's own group? That has processes, so it passes no controllers on
+    /// (cgroup-v2.rst, "No Internal Process Constraint"); the root of all is an exception.
+    pub fn is_below_caller(&self) -> bool {
+        let below = |own: &String| own != "/" && Path::new(&self.path).starts_with(own);
+        self.version == Version::V2 && self.caller.as_ref().is_some_and(below)
+    }
+
+    /// Where in config.json the writes come from that need this controller, or any.
+    pub fn limits(&self, controller: Option<&str>) -> String {
+        let wanted = |w: &&Write| controller.is_none_or(|c| w.file.split('.').next() == Some(c));
+        let mut found: Vec<&str> = self.writes.iter().filter(wanted).map(|w| w.location.as_str()).collect();
+        found.dedup();
+        found.join(", ")
     }
 
     /// The directory of the group.
@@ -164,8 +212,11 @@ pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
         return Err(Error::invalid(planner.violations));
     }
     let mut groups = planner.groups;
-    for group in &mut groups {
-        group.optional = request.rootless && group.writes.is_empty();
+    for group in groups.iter_mut().filter(|_| request.rootless) {
+        group.optional = group.writes.is_empty();
+        if let Some(hierarchy) = facts.hierarchies.iter().find(|h| h.mount == group.mount) {
+            group.place(hierarchy, request)?;
+        }
     }
     Ok(CgroupPlan { groups })
 }
@@ -183,11 +234,15 @@ impl Planner {
                 mount: hierarchy.mount.clone(),
                 version: hierarchy.version,
                 controllers: hierarchy.controllers.clone(),
-                path: group_path(hierarchy, request)?,
+                path: group_path(hierarchy, request, hierarchy.room == Room::Beside)?,
                 enable: Vec::new(),
                 writes: Vec::new(),
                 devices: DeviceAccess::Inherited,
                 optional: false,
+                named: request.cgroups_path.is_some(),
+                caller: request.rootless.then(|| hierarchy.own.clone()),
+                step_aside: false,
+                owner: None,
             });
         }
         self.groups.sort_by_key(|g| g.version == Version::V2);
@@ -195,8 +250,9 @@ impl Planner {
         // unless a limit needs one.
         if let [only] = &mut self.groups[..]
             && only.version == Version::V2
+            && !only.is_below_caller()
         {
-            only.enable = only.controllers.clone();
+            only.enable.clone_from(&only.controllers);
         }
         Ok(())
     }
@@ -295,6 +351,29 @@ impl Planner {
 const ACTIONS: [&str; 5] = ["cgroup.procs", "cgroup.threads", "cgroup.freeze", "cgroup.type", "cgroup.kill"];
 
 impl Group {
+    /// In a hierarchy where the caller needs delegation: whether the group is better off below the caller's.
+    fn place(&mut self, hierarchy: &Hierarchy, request: &Request) -> Result<()> {
+        if hierarchy.unit.as_ref().is_some_and(|controllers| self.may_lose(controllers)) {
+            self.path = group_path(hierarchy, request, false)?;
+        }
+        let alone = hierarchy.room == Room::Own || hierarchy.unit.is_some();
+        self.step_aside = alone && !self.optional && self.is_below_caller();
+        Ok(())
+    }
+
+    /// What is beside a unit of systemd belongs to systemd, which takes controllers back from there as soon as no
+    /// unit asks for them; memory and pids are asked for by all. A delegated unit keeps its own.
+    fn may_lose(&self, unit: &[String]) -> bool {
+        let mut needed = self.controllers.iter().filter(|c| self.needs(c));
+        self.lost_beside_a_unit().is_some() && needed.all(|c| unit.contains(c))
+    }
+
+    /// A controller that a limit needs, and that systemd takes back from its own groups.
+    pub fn lost_beside_a_unit(&self) -> Option<&str> {
+        let stays = |c: &&String| ["memory", "pids"].contains(&c.as_str());
+        self.controllers.iter().find(|c| self.needs(c) && !stays(c)).map(String::as_str)
+    }
+
     fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|c| c == controller)
     }
@@ -309,14 +388,15 @@ impl Group {
 
 /// Where the group is inside its hierarchy. As runc does: an absolute `cgroupsPath` from the root;
 /// a relative one below the caller's group on v1, and beside it on v2, where a group with processes
-/// cannot pass controllers on.
-fn group_path(hierarchy: &Hierarchy, request: &Request) -> Result<String> {
-    let beside = || hierarchy.own.rsplit_once('/').map_or("", |(parent, _)| parent);
+/// cannot pass controllers on. Without root that may not be allowed: `beside`.
+fn group_path(hierarchy: &Hierarchy, request: &Request, beside: bool) -> Result<String> {
+    let parent = || hierarchy.own.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let beside = hierarchy.version == Version::V2 && (beside || !request.rootless);
+    let base = || if beside { parent() } else { &hierarchy.own };
     let path = match request.cgroups_path.filter(|p| !p.is_empty()) {
         Some(path) if path.starts_with('/') => path.to_string(),
-        Some(path) if hierarchy.version == Version::V1 => format!("{}/{path}", hierarchy.own),
-        Some(path) => format!("{}/{path}", beside()),
-        None if request.rootless => format!("{}/tierce-{}", hierarchy.own, request.id),
+        Some(path) => format!("{}/{path}", base()),
+        None if request.rootless => format!("{}/tierce-{}", base(), request.id),
         None => format!("/tierce-{}", request.id),
     };
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();

@@ -171,7 +171,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
     let linux = spec.linux.as_ref().unwrap_or(&none);
     let mut warnings = Vec::new();
     let namespaces = namespaces::plan(linux, facts)?;
-    let cgroup = cgroup::plan(
+    let mut cgroup = cgroup::plan(
         &facts.cgroup,
         &cgroup::Request {
             cgroups_path: linux.cgroups_path.as_deref().filter(|p| !p.is_empty()),
@@ -181,6 +181,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             rootless: options.rootless,
         },
     )?;
+    cgroup.give_to(cgroup::owner(spec, &namespaces, facts));
     let around = mounts::Around {
         bundle: &options.bundle,
         namespaces: &namespaces,

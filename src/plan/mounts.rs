@@ -78,6 +78,9 @@ pub struct Bind {
     pub source: CString,
     /// With all mounts below it.
     pub recursive: bool,
+    /// What is shown if the source is a group that could not be made and need not be (rootless): the
+    /// caller's own.
+    pub fallback: Option<CString>,
 }
 
 /// One v1 hierarchy inside the container.
@@ -126,6 +129,7 @@ fn plan_one(mount: &config::Mount, index: usize, around: &Around) -> Result<Moun
     }
     let fstype = mount.typ.as_deref().unwrap_or("");
     let label = label(mount, &parsed, &target);
+    let cgroups = shows_cgroups(mount, &parsed) && around.namespaces.has(Kind::User);
     let source = if parsed.bind.is_some() || fstype == "bind" {
         bind(mount, &parsed, &location, around.bundle)?
     } else if fstype == "cgroup" || fstype == "cgroup2" {
@@ -137,12 +141,26 @@ fn plan_one(mount: &config::Mount, index: usize, around: &Around) -> Result<Moun
         target,
         source,
         attr: parsed.attr,
-        recursive_attr: parsed.recursive_attr,
+        recursive_attr: match cgroups {
+            true => MountAttr { set: parsed.recursive_attr.set | RDONLY, ..parsed.recursive_attr },
+            false => parsed.recursive_attr,
+        },
         propagation: parsed.propagation,
         recursive_propagation: parsed.recursive_propagation,
         label,
         location,
     })
+}
+
+/// A read-only rbind of the host's /sys, which ordinary users have in place of a sysfs, leaves the cgroups
+/// below writable: those of the user, of other containers too (CVE-2023-25809). `rrw` asks for that.
+fn shows_cgroups(mount: &config::Mount, parsed: &Parsed) -> bool {
+    let source = mount.source.as_deref().unwrap_or_default();
+    parsed.bind == Some(true)
+        && parsed.attr.set & RDONLY != 0
+        && parsed.recursive_attr.clear & RDONLY == 0
+        && source.starts_with("/sys")
+        && Path::new("/sys/fs/cgroup").starts_with(source)
 }
 
 /// `tmpfs on /dev, mode=755,size=65536k`: type or source, target, the filesystem's own data.
@@ -166,7 +184,7 @@ fn bind(mount: &config::Mount, parsed: &Parsed, location: &str, bundle: &Path) -
     let source = super::c_path(&format!("{location}.source"), &path)?;
     // A filesystem's parameters mean nothing to a bind mount; mount(8) ignores them, and managers
     // pass such leftovers on. Attributes are all that can be changed.
-    Ok(Source::Bind(Bind { source, recursive: parsed.bind == Some(true) }))
+    Ok(Source::Bind(Bind { source, recursive: parsed.bind == Some(true), fallback: None }))
 }
 
 /// Types without a device below: read-only is an attribute of the mount, never of the superblock,
@@ -214,13 +232,16 @@ fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result<Source> {
     let v1: Vec<_> = around.cgroup.groups.iter().filter(|g| g.version == Version::V1).collect();
     if v1.is_empty() {
         // A mount would show the host's whole hierarchy.
-        let own = around.cgroup.groups.iter().find(|group| !group.optional);
+        let own = around.cgroup.groups.first();
         if !own_view {
             // Nor may it be a mount where the container has no group of its own: in the first cgroup
             // namespace that takes the host's mount options away, nsdelegate among them.
-            let directory = own.map_or_else(|| "/sys/fs/cgroup".into(), |own| own.directory());
-            let source = super::c_path(location, &directory)?;
-            return Ok(Source::Bind(Bind { source, recursive: false }));
+            let shown = own.map_or_else(|| "/sys/fs/cgroup".into(), |own| own.directory());
+            let source = super::c_path(location, &shown)?;
+            let caller =
+                own.and_then(|own| own.caller.as_ref().filter(|_| own.optional).map(|path| (own, path)));
+            let fallback = caller.map(|(own, path)| super::c_path(location, &directory(&own.mount, path)));
+            return Ok(Source::Bind(Bind { source, recursive: false, fallback: fallback.transpose()? }));
         }
         let data = Parsed { flags: parsed.flags.clone(), ..Parsed::default() };
         return Ok(Source::Filesystem(filesystem("cgroup2", Some("cgroup"), &data, location)?));
@@ -240,7 +261,7 @@ fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result<Source> {
             Source::Filesystem(filesystem("cgroup", Some("cgroup"), &data, location)?)
         } else {
             let source = super::c_path(location, &group.directory())?;
-            Source::Bind(Bind { source, recursive: false })
+            Source::Bind(Bind { source, recursive: false, fallback: None })
         };
         let own = around.facts.hierarchies.iter().find(|h| h.mount == group.mount && group.optional);
         let fallback = own.map(|h| super::c_path(location, &directory(&h.mount, &h.own))).transpose()?;

@@ -1,6 +1,6 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
-use super::cgroup::{DeviceAccess, Version};
+use super::cgroup::{DeviceAccess, LEAF, Version, directory};
 use super::hooks::{self, HookPlan};
 use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
@@ -73,6 +73,13 @@ pub fn text(lines: &[Line]) -> String {
 fn host(out: &mut Lines, c: &Container) {
     for group in &c.cgroup.groups {
         let perhaps = if group.optional { ", if that is allowed" } else { "" };
+        if let Some(caller) = group.caller.as_ref().filter(|_| group.step_aside) {
+            out.add(
+                "step aside",
+                format!("into {}", directory(&group.mount, caller).join(LEAF).display()),
+                "",
+            );
+        }
         if !group.enable.is_empty() {
             let object = format!("{} in cgroup.subtree_control of the groups above", group.enable.join(", "));
             out.add("enable", object, "");
@@ -83,6 +90,10 @@ fn host(out: &mut Lines, c: &Container) {
         }
         for write in &group.writes {
             out.add("write", format!("{:?} to {}", write.value, write.file), &write.location);
+        }
+        if let Some(owner) = group.owner {
+            let object = format!("the group, and its files that may be delegated, to uid {owner}");
+            out.add("chown", object, "process.user.uid");
         }
         if let DeviceAccess::Program { rules, .. } = &group.devices {
             let object = format!("an eBPF program for devices: {}", rules.join(", "));

@@ -178,6 +178,21 @@ pub fn is_executable(path: &CStr) -> io::Result<()> {
     check(unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) }.into()).map(drop)
 }
 
+/// faccessat2(2) with the effective ids: may this process write to it?
+pub fn may_write(path: &CStr) -> io::Result<()> {
+    let (cwd, flags) = (libc::AT_FDCWD, libc::AT_EACCESS);
+    // SAFETY: path is NUL-terminated.
+    check(unsafe { libc::syscall(libc::SYS_faccessat2, cwd, path.as_ptr(), libc::W_OK, flags) }).map(drop)
+}
+
+/// getxattr(2): has the file this extended attribute with this short value?
+pub fn has_xattr(path: &CStr, name: &CStr, value: &[u8]) -> bool {
+    let mut buf = [0u8; 16];
+    // SAFETY: both strings are NUL-terminated, pointer and length are of one array.
+    let n = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
+    usize::try_from(n).is_ok_and(|n| buf[..n] == *value)
+}
+
 /// write(2) of a whole small buffer; a short write is an error (files of /proc and cgroups).
 pub fn write_once(fd: BorrowedFd, data: &[u8]) -> io::Result<()> {
     // SAFETY: pointer and length are of one slice.

@@ -1,7 +1,10 @@
 //! Makes the planned groups, all or none.
 
-use super::{Cgroup, RecordedGroup, cpuset, devices, flag, open_for_writing, processes, read_small};
+use super::{
+    Cgroup, RecordedGroup, cpuset, delegation, devices, flag, open_for_writing, processes, read_small,
+};
 use crate::error::{Context, Error, Result};
+use crate::log;
 use crate::plan::cgroup::{CgroupPlan, Group, Version, Write, directory};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -19,6 +22,9 @@ pub fn create(plan: &CgroupPlan) -> Result<Cgroup> {
             return Err(error.context(format!("cgroup {} in {}", group.path, group.mount.display())));
         }
     }
+    if let Some(text) = making.left_out {
+        log::warn(format_args!("{text}; the container stays in the cgroup of the caller"));
+    }
     Ok(making.cgroup)
 }
 
@@ -27,20 +33,28 @@ struct Making {
     cgroup: Cgroup,
     /// In the order in which they were made.
     made: Vec<PathBuf>,
+    /// Why the first group that `linux.cgroupsPath` names was left out.
+    left_out: Option<String>,
 }
 
 impl Making {
     fn group(&mut self, group: &Group) -> Result<()> {
         let target = group.directory();
         let start = self.made.len();
+        if group.optional
+            && let Err(error) = delegation::may_enter(group)
+        {
+            return self.leave_out(group, error.context("enter"));
+        }
         let fresh = match self.make(group, &target) {
             Ok(fresh) => fresh,
             Err(e) if group.optional && is_refusal(&e) => {
                 self.undo_from(start);
-                return Ok(());
+                return self.leave_out(group, Error::io("mkdir", &e));
             }
             Err(e) => return Err(not_made(Error::io("mkdir", &e), &e)),
         };
+        delegation::step_aside(group)?;
         is_usable(group, &target, fresh)?;
         match group.version {
             Version::V1 if has(group, "cpuset") => inherit_cpuset(&group.mount, &target, &group.writes)?,
@@ -51,7 +65,10 @@ impl Making {
         if group.version == Version::V2 {
             cpuset::check(&target, &group.writes)?;
         }
-        self.cgroup.open(group.version, &target)?;
+        if let Some(owner) = group.owner {
+            delegation::give(&target, owner)?;
+        }
+        self.cgroup.open(group.version, &target, group.optional)?;
         if group.version == Version::V2
             && let Some(into) = &self.cgroup.into
         {
@@ -59,6 +76,15 @@ impl Making {
         }
         let parents = &self.made[start..self.made.len() - usize::from(fresh)];
         self.cgroup.record.groups.push(record(group, parents));
+        Ok(())
+    }
+
+    /// Without limits a user's container does without a cgroup of its own.
+    fn leave_out(&mut self, group: &Group, error: Error) -> Result<()> {
+        if group.named && self.left_out.is_none() {
+            let error = error.context(format!("cgroup {} in {}", group.path, group.mount.display()));
+            self.left_out = Some(format!("linux.cgroupsPath: {}", error.without_hint()));
+        }
         Ok(())
     }
 
@@ -118,6 +144,7 @@ fn record(group: &Group, parents: &[PathBuf]) -> RecordedGroup {
         controllers: group.controllers.clone(),
         path: group.path.clone(),
         made: inside.map(|p| format!("/{}", p.display())).collect(),
+        optional: group.optional,
     }
 }
 

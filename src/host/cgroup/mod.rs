@@ -7,6 +7,7 @@
 
 mod cpuset;
 mod create;
+mod delegation;
 mod devices;
 mod probe;
 mod processes;
@@ -14,6 +15,8 @@ mod remove;
 mod tree;
 
 pub use create::create;
+pub(super) use delegation::survey;
+pub use delegation::{check, not_entered};
 pub use probe::probe;
 pub use processes::{kill, processes, thaw};
 pub use remove::remove;
@@ -37,6 +40,8 @@ pub struct Cgroup {
     pub into: Option<OwnedFd>,
     /// What [`open`], [`kill`] and [`remove`] need later on.
     pub record: Record,
+    /// Whoever may not enter the v2 group can do without.
+    pub optional: bool,
 }
 
 /// The cgroups of a container, as they are kept in its state.
@@ -59,6 +64,9 @@ pub struct RecordedGroup {
     pub path: String,
     /// Parents that were made along with it, outermost first.
     pub made: Vec<String>,
+    /// It was not needed for a limit.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 impl Record {
@@ -70,6 +78,7 @@ impl Record {
             controllers: group.controllers.clone(),
             path: group.path.clone(),
             made: Vec::new(),
+            optional: group.optional,
         };
         Record { groups: plan.groups.iter().map(group).collect() }
     }
@@ -85,7 +94,7 @@ impl RecordedGroup {
 pub fn open(record: &Record) -> Result<Cgroup> {
     let mut cgroup = Cgroup { record: record.clone(), ..Cgroup::default() };
     for group in &record.groups {
-        cgroup.open(group.version, &group.directory())?;
+        cgroup.open(group.version, &group.directory(), group.optional)?;
     }
     Ok(cgroup)
 }
@@ -107,7 +116,7 @@ impl Cgroup {
     }
 
     /// Opens the way into one group.
-    fn open(&mut self, version: Version, directory: &Path) -> Result<()> {
+    fn open(&mut self, version: Version, directory: &Path, optional: bool) -> Result<()> {
         match version {
             Version::V1 => {
                 let tasks = directory.join("tasks");
@@ -118,6 +127,7 @@ impl Cgroup {
                 let flags = libc::O_PATH | libc::O_DIRECTORY;
                 let file = OpenOptions::new().read(true).custom_flags(flags).open(directory);
                 self.into = Some(file.context(|| format!("open {}", directory.display()))?.into());
+                self.optional = optional;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::read_small;
 use crate::error::{Context, Result};
-use crate::plan::cgroup::{Facts, Hierarchy, Version};
+use crate::plan::cgroup::{Facts, Hierarchy, Room, Version};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub fn probe() -> Result<Facts> {
 }
 
 fn unified(mount: PathBuf, controllers: Vec<String>, own: &str) -> Hierarchy {
-    Hierarchy { mount, version: Version::V2, controllers, own: own.into() }
+    Hierarchy { mount, version: Version::V2, controllers, own: own.into(), room: Room::Beside, unit: None }
 }
 
 /// The controllers of a v2 mount; `None` if it is not one.
@@ -66,7 +66,14 @@ impl<'a> Line<'a> {
 
     fn hierarchy(&self, mount: PathBuf) -> Hierarchy {
         let controllers = self.controllers.split(',').map(String::from).collect();
-        Hierarchy { mount, version: Version::V1, controllers, own: self.path.into() }
+        Hierarchy {
+            mount,
+            version: Version::V1,
+            controllers,
+            own: self.path.into(),
+            room: Room::Below,
+            unit: None,
+        }
     }
 
     /// `/sys/fs/cgroup/cpu,cpuacct`, or the symbolic link or mount `cpu`; `systemd` for

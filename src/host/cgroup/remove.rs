@@ -79,7 +79,10 @@ fn remove_tree(target: &Path) -> io::Result<bool> {
     }
     let emptied = tree::walk(target, |visit| match visit {
         Visit::Group(_) => Ok(true),
-        Visit::Left(parent, name) => remove(sys::fs::unlinkat(parent, &name, libc::AT_REMOVEDIR)),
+        Visit::Left(parent, name) => {
+            let unlink = || sys::fs::unlinkat(parent, &name, libc::AT_REMOVEDIR);
+            remove(unlink().or_else(|e| tree::unlock(parent, c".", e).and_then(|()| unlink())))
+        }
     })?;
     if emptied { remove(fs::remove_dir(target)) } else { Ok(false) }
 }
@@ -153,6 +156,7 @@ mod tests {
             controllers: hierarchy.controllers.clone(),
             path: format!("/tierce-test-remove-{}", std::process::id()),
             made: Vec::new(),
+            optional: false,
         };
         let target = group.directory();
         fs::create_dir(&target).unwrap();

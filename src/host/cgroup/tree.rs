@@ -4,11 +4,12 @@
 //! whose paths are longer than PATH_MAX, and deeper than there may be open files.
 
 use crate::sys::fs::{CWD, openat};
-use std::ffi::{CString, OsString};
-use std::fs;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// What is visited.
@@ -58,8 +59,20 @@ pub(super) fn walk(top: &Path, mut visit: impl FnMut(Visit) -> io::Result<bool>)
     }
 }
 
-fn open(at: BorrowedFd, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
-    openat(at, name, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0)
+fn open(at: BorrowedFd, name: &CStr) -> io::Result<OwnedFd> {
+    let open = || openat(at, name, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0);
+    open().or_else(|e| unlock(at, name, e).and_then(|()| open()))
+}
+
+/// A container that owns its groups can close them to whoever has its uid: after such a refusal opens one.
+pub(super) fn unlock(at: BorrowedFd, name: &CStr, refusal: io::Error) -> io::Result<()> {
+    if refusal.kind() != ErrorKind::PermissionDenied {
+        return Err(refusal);
+    }
+    let name = Path::new(OsStr::from_bytes(name.to_bytes()));
+    // An absolute name stands for itself.
+    let path = Path::new(&format!("/proc/self/fd/{}", at.as_raw_fd())).join(name);
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(|_| refusal)
 }
 
 fn name_of(name: OsString) -> io::Result<CString> {

@@ -9,12 +9,21 @@ fn v1(controllers: &str, own: &str) -> Hierarchy {
         version: Version::V1,
         controllers: controllers.split(',').map(String::from).collect(),
         own: own.into(),
+        room: Room::Below,
+        unit: None,
     }
 }
 
 fn v2(mount: &str, controllers: &[&str], own: &str) -> Hierarchy {
     let controllers = controllers.iter().map(|c| c.to_string()).collect();
-    Hierarchy { mount: mount.into(), version: Version::V2, controllers, own: own.into() }
+    Hierarchy {
+        mount: mount.into(),
+        version: Version::V2,
+        controllers,
+        own: own.into(),
+        room: Room::Below,
+        unit: None,
+    }
 }
 
 fn only_v1() -> Facts {
