@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::harness::place::Place;
+use crate::harness::place::{Frozen, Place};
 use crate::harness::prelude::*;
 
 cases!("cgroup_parents", root: [
@@ -79,26 +79,6 @@ fn an_executed_program_is_born_in_the_cgroup(t: &Case) {
         let container = t.launch(&bundle);
         let line = ["exec", &container.id, "/bin/sh", "-c", "true & wait; exit 42"];
         t.runtime(&line).through_shell(&script).run().exits(42);
-    }
-}
-
-/// Freezes a cgroup that exists, with what is below it, in the hierarchy that has the freezer; back when dropped.
-struct Frozen(PathBuf, &'static str);
-
-impl Frozen {
-    fn new(t: &Case, path: &str) -> Frozen {
-        let frozen = match t.host.cgroups.with_controller("freezer") {
-            Some(_) => Frozen(t.cgroup_dir("freezer", path).join("freezer.state"), "THAWED"),
-            None => Frozen(t.unified_dir(path).join("cgroup.freeze"), "0"),
-        };
-        write(&frozen.0, if frozen.1 == "0" { "1" } else { "FROZEN" });
-        frozen
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        let _ = fs::write(&self.0, self.1);
     }
 }
 

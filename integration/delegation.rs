@@ -16,7 +16,6 @@ cases!("delegation", root: [
     delete_by_force_ends_all_processes_in_a_delegated_cgroup,
     two_containers_of_an_ordinary_user_have_limits_of_their_own,
     from_the_top_of_the_delegated_part_a_container_without_limits_is_below,
-    from_the_top_of_the_delegated_part_limits_need_a_group_beside_the_shell,
     the_container_of_an_ordinary_user_has_a_cgroup_tree_of_its_own,
     a_limit_of_an_ordinary_user_cannot_be_raised_from_inside,
     groups_that_the_container_closed_are_removed_with_it,
@@ -44,26 +43,21 @@ fn a_memory_limit_of_an_ordinary_user_holds(t: &Case) {
     t.needs_controller("memory");
     let user = Delegated::new(t);
     let limit = json!({"limit": 32 * MIB, "swap": 32 * MIB});
-    for path in [Some(format!("{}/box", user.path)), Some("box".into()), None] {
-        let bundle = t.bundle().set("/linux/resources/memory", limit.clone());
-        let bundle = path.iter().fold(bundle, |bundle, path| at(bundle, path));
-        let dd = |size| ["/bin/dd", "if=/dev/zero", "of=/dev/null", size, "count=1"];
-        t.run(&bundle.clone().args(&dd("bs=200M"))).exits(137);
-        t.run(&bundle.args(&dd("bs=2M"))).ok();
-    }
+    let bundle = at(t.bundle(), &format!("{}/box", user.path)).set("/linux/resources/memory", limit);
+    let dd = |size| ["/bin/dd", "if=/dev/zero", "of=/dev/null", size, "count=1"];
+    t.run(&bundle.clone().args(&dd("bs=200M"))).exits(137);
+    t.run(&bundle.args(&dd("bs=2M"))).ok();
     t.assert_nothing_but(&user);
 }
+
+const FORK: &str = "(for i in $(seq 40); do sleep 300 & done; echo unlimited) 2>/dev/null || echo limited";
 
 fn a_limit_of_processes_of_an_ordinary_user_holds(t: &Case) {
     t.needs_controller("pids");
     let user = Delegated::new(t);
-    let script = "for i in $(seq 40); do sleep 300 & done; echo unlimited";
-    let bundle = t.bundle().sh(&format!("({script}) 2>/dev/null || echo limited"));
-    for path in [Some(format!("{}/box", user.path)), Some("box".into()), None] {
-        let bundle = path.iter().fold(bundle.clone(), |bundle, path| at(bundle, path));
-        t.run(&bundle.clone().set("/linux/resources", json!({"pids": {"limit": 20}}))).ok().prints("limited");
-        t.run(&bundle.set("/linux/resources", json!({"pids": {"limit": 200}}))).ok().prints("unlimited");
-    }
+    let bundle = at(t.bundle().sh(FORK), &format!("{}/box", user.path));
+    t.run(&bundle.clone().set("/linux/resources", json!({"pids": {"limit": 20}}))).ok().prints("limited");
+    t.run(&bundle.set("/linux/resources", json!({"pids": {"limit": 200}}))).ok().prints("unlimited");
     t.assert_nothing_but(&user);
 }
 
@@ -104,17 +98,19 @@ fn all_limits_of_an_ordinary_user_are_set_below_an_absolute_path(t: &Case) {
 
 fn a_relative_path_of_an_ordinary_user_is_beside_the_caller(t: &Case) {
     let user = Delegated::new(t);
-    let bundle = at(sleeper(t), "some/box").set("/linux/resources", json!({"pids": {"limit": 20}}));
-    let container = t.launch(&bundle);
+    let bundle = at(t.bundle(), "some/box").set("/linux/resources", json!({"pids": {"limit": 20}}));
+    let container = t.launch(&bundle.clone().args(&["/bin/sleep", "300"]));
     assert_eq!(cgroup_of(&container), format!("{}/some/box", user.path));
     container.delete_by_force().ok();
     assert!(!user.dir.join("some/box").exists(), "the cgroup is left");
+    t.run(&bundle.sh(FORK)).ok().prints("limited");
     let _ = fs::remove_dir(user.dir.join("some"));
 }
 
 fn without_a_path_the_cgroup_of_an_ordinary_user_is_beside_the_caller(t: &Case) {
     let user = Delegated::new(t);
-    for bundle in [sleeper(t), sleeper(t).set("/linux/resources", json!({"pids": {"limit": 20}}))] {
+    let limited = |bundle: Bundle| bundle.set("/linux/resources", json!({"pids": {"limit": 20}}));
+    for bundle in [sleeper(t), limited(sleeper(t))] {
         let container = t.launch(&bundle);
         let path = cgroup_of(&container);
         assert_eq!(Path::new(&path).parent(), Some(Path::new(&user.path)), "{path}");
@@ -122,6 +118,7 @@ fn without_a_path_the_cgroup_of_an_ordinary_user_is_beside_the_caller(t: &Case) 
         container.delete_by_force().ok();
         t.assert_nothing_but(&user);
     }
+    t.run(&limited(t.bundle()).sh(FORK)).ok().prints("limited");
 }
 
 fn a_container_of_an_ordinary_user_lives_and_ends_in_its_cgroup(t: &Case) {
@@ -157,8 +154,8 @@ fn an_executed_program_of_an_ordinary_user_is_in_the_cgroup(t: &Case) {
 fn delete_by_force_ends_all_processes_in_a_delegated_cgroup(t: &Case) {
     let user = Delegated::new(t);
     let script = "setsid sleep 300 & setsid sleep 300 & echo ready; wait";
-    let mut bundle = t.bundle().without_namespace("pid").sh(script);
-    bundle.list("/mounts").retain(|mount| mount["type"] != "proc");
+    let proc = json!({"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]});
+    let bundle = t.bundle().without_namespace("pid").set("/mounts/0", proc).sh(script);
     let container = t.launch(&at(bundle, &format!("{}/box", user.path)));
     container.wait_for("ready");
     let procs = user.dir.join("box/cgroup.procs");
@@ -196,27 +193,6 @@ fn from_the_top_of_the_delegated_part_a_container_without_limits_is_below(t: &Ca
     t.assert_nothing_but(&user);
 }
 
-fn from_the_top_of_the_delegated_part_limits_need_a_group_beside_the_shell(t: &Case) {
-    let user = Delegated::with_controllers(t, None);
-    t.call_from(&user.dir);
-    for (name, resources) in [
-        ("memory.limit", json!({"memory": {"limit": 64 * MIB}})),
-        ("pids.limit", json!({"pids": {"limit": 20}})),
-    ] {
-        for path in [None, Some("box".to_string()), Some(format!("{}/box", user.path))] {
-            let bundle = path.iter().fold(t.bundle(), |bundle, path| at(bundle, path));
-            let output = t.run(&bundle.set("/linux/resources", resources.clone()));
-            output.fails().says(name).says(&user.path).says("processes").says("hint");
-            assert_eq!(fs::read_to_string(user.dir.join("cgroup.type")).expect("its type"), "domain\n");
-        }
-    }
-    t.assert_nothing_but(&user);
-    t.assert_no_states();
-    // As the hint says.
-    t.call_from(&user.group("leaf"));
-    t.run(&t.bundle().set("/linux/resources", json!({"pids": {"limit": 20}}))).ok();
-}
-
 /// A mount of the container's cgroups.
 fn mounted(bundle: Bundle, option: &str) -> Bundle {
     bundle.mount(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
@@ -252,9 +228,11 @@ fn a_limit_of_an_ordinary_user_cannot_be_raised_from_inside(t: &Case) {
 
 fn groups_that_the_container_closed_are_removed_with_it(t: &Case) {
     let user = Delegated::new(t);
-    let script = "cd /sys/fs/cgroup && mkdir -p a/b/c && chmod 0 a/b a && echo made";
+    let script = "cd /sys/fs/cgroup && mkdir -p a/b/c && (echo 0 >a/b/c/cgroup.procs; exec sleep 300) & \
+                  cd /sys/fs/cgroup; until grep -q . a/b/c/cgroup.procs; do :; done 2>/dev/null; \
+                  chmod 0 a/b/c/cgroup.procs a/b/c a/b a . && echo closed";
     let bundle = mounted(at(t.bundle(), &format!("{}/box", user.path)), "rw").sh(script);
-    t.run(&bundle).ok().prints("made");
+    t.run(&bundle).ok().prints("closed");
     t.assert_nothing_but(&user);
 }
 

@@ -1,7 +1,7 @@
 //! The cgroup namespace, what a container makes of its own cgroup, and that all of it goes with the container.
 
 use crate::harness::mountinfo;
-use crate::harness::place::Place;
+use crate::harness::place::{Frozen, Place};
 use crate::harness::prelude::*;
 
 cases!("nested_cgroups", root: [
@@ -309,42 +309,31 @@ fn delete_by_force_ends_a_program_that_never_stops_forking(t: &Case) {
     }
 }
 
-/// A container that somebody has frozen, and the file to undo it.
-fn frozen<'c>(t: &'c Case, pid_namespace: bool) -> Container<'c> {
+/// A container that somebody has frozen.
+fn frozen<'c>(t: &'c Case, pid_namespace: bool) -> (Container<'c>, Frozen) {
     let bundle = t.bundle().sh("sleep 300 & echo ready; wait");
     let bundle = if pid_namespace { bundle } else { bundle.without_namespace("pid") };
     let container = t.launch(&bundle);
     container.wait_for("ready");
-    let path = container.cgroup_path();
-    match t.host.cgroups.with_controller("freezer") {
-        Some(_) => {
-            let state = t.cgroup_dir("freezer", &path).join("freezer.state");
-            write(&state, "FROZEN");
-            eventually("it is frozen", || read(&state).trim() == "FROZEN");
-        }
-        None => {
-            let dir = t.unified_dir(&path);
-            write(&dir.join("cgroup.freeze"), "1");
-            eventually("it is frozen", || read(&dir.join("cgroup.events")).contains("frozen 1"));
-        }
-    }
-    container
+    let frozen = Frozen::new(t, &container.cgroup_path());
+    (container, frozen)
 }
 
 fn delete_by_force_ends_a_frozen_container(t: &Case) {
     for pid_namespace in [true, false] {
-        frozen(t, pid_namespace).delete_by_force().ok();
+        let (container, _frozen) = frozen(t, pid_namespace);
+        container.delete_by_force().ok();
         t.assert_no_side_effects();
     }
 }
 
 fn a_frozen_container_can_be_killed(t: &Case) {
     for pid_namespace in [true, false] {
-        let container = frozen(t, pid_namespace);
+        let (container, _frozen) = frozen(t, pid_namespace);
         container.kill("KILL").ok();
         container.wait_until_stopped();
         container.delete_by_force().ok();
-        let container = frozen(t, pid_namespace);
+        let (container, _frozen) = frozen(t, pid_namespace);
         t.runtime(&["kill", "--all", &container.id, "KILL"]).run().ok();
         container.wait_until_stopped();
         container.delete_by_force().ok();

@@ -25,7 +25,8 @@ use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 type Peer = (Kind, &'static str, Expectation);
 
 /// The versions that the table was made with.
-const VERSIONS: &str = "runc 1.1.5 and crun 1.8.1 of Debian 12";
+const VERSIONS: &str =
+    "runc 1.1.5 and crun 1.8.1 of Debian 12; with cgroup v2 alone, 1.1.15 and 1.21 of Debian 13";
 
 /// Runtime, name of the case, and why, by chapter.
 const PEERS: &[Peer] = &[
@@ -38,6 +39,7 @@ const PEERS: &[Peer] = &[
         "a_tmpfs_can_start_with_a_copy_of_what_it_covers",
         Fails("tmpcopyup is not supported yet"),
     ),
+    (Kind::Tierce, "features_names_what_the_runtime_knows", Fails("lists no tmpcopyup: not supported yet")),
     (Kind::Tierce, "lazytime_iversion_and_loud_are_options", Fails("iversion is not supported yet")),
     (Kind::Tierce, "a_huge_page_limit_is_set", Fails("hugepageLimits are not supported yet")),
     // cli
@@ -403,6 +405,221 @@ const PEERS: &[Peer] = &[
     (Kind::Crun, "a_user_who_is_not_mapped_is_an_error", Fails("says only `Invalid argument`")),
     // rootless
     (Kind::Crun, "a_resource_limit_for_an_ordinary_user_is_set_or_refused", Fails("ignores the limit")),
+    // delegation, delegation_refused, user_session, cgroup_ownership
+    (
+        Kind::Runc,
+        "delete_by_force_ends_all_processes_in_a_delegated_cgroup",
+        NotRun("on cgroup v2 it sometimes leaves the cgroup that the killed processes are just leaving"),
+    ),
+    (
+        Kind::Runc,
+        "from_the_top_of_the_delegated_part_a_container_without_limits_is_below",
+        FailsWithCgroupV2Alone("makes no cgroup below that of the caller"),
+    ),
+    (
+        Kind::Runc,
+        "groups_that_the_container_closed_are_removed_with_it",
+        FailsWithCgroupV2Alone("leaves them behind"),
+    ),
+    (
+        Kind::Runc,
+        "the_cgroups_of_the_host_are_read_only_behind_a_bound_sys",
+        FailsWithCgroupV2Alone("leaves them writable"),
+    ),
+    (
+        Kind::Runc,
+        "without_a_cgroup_namespace_only_the_own_cgroup_is_mounted",
+        FailsWithCgroupV2Alone("mounts the whole hierarchy of the host"),
+    ),
+    (
+        Kind::Runc,
+        "limits_for_a_user_without_a_delegated_cgroup_are_refused",
+        FailsWithCgroupV1("says nothing of permissions"),
+    ),
+    (Kind::Runc, "a_path_that_is_not_delegated_is_a_warning_without_limits", Fails("refuses the path")),
+    (
+        Kind::Runc,
+        "without_limits_a_delegated_cgroup_is_not_needed_from_outside",
+        FailsWithCgroupV2Alone("refuses the path"),
+    ),
+    (
+        Kind::Runc,
+        "without_limits_a_directory_alone_does_not_matter",
+        FailsWithCgroupV2Alone("fails to enter the cgroup that it has made"),
+    ),
+    (
+        Kind::Runc,
+        "exec_from_outside_does_not_leave_the_limits",
+        FailsWithCgroupV2Alone("runs the program outside of the cgroup"),
+    ),
+    (
+        Kind::Runc,
+        "limits_below_a_group_with_processes_are_refused",
+        FailsWithCgroupV2Alone(
+            "lets the cgroup of the caller pass pids on, which makes it a threaded domain",
+        ),
+    ),
+    (
+        Kind::Runc,
+        "a_limit_that_cannot_be_had_is_named_with_the_reason_and_the_remedy",
+        FailsWithCgroupV2Alone("names neither the limits nor a remedy"),
+    ),
+    (Kind::Runc, "a_plan_says_that_limits_are_not_to_be_had", Fails("has no `plan`")),
+    (
+        Kind::Runc,
+        "a_cpu_limit_outlives_the_call_that_set_it",
+        FailsWithCgroupV2Alone("makes the cgroup in a slice of systemd, which takes the controller back"),
+    ),
+    (Kind::Runc, "a_cpu_limit_beside_a_scope_is_a_warning", FailsWithCgroupV2Alone("does not warn")),
+    (
+        Kind::Runc,
+        "a_service_of_the_system_runs_a_container_of_its_user_in_its_own_cgroup",
+        FailsWithCgroupV2Alone("wants a cgroup beside that of the service"),
+    ),
+    (
+        Kind::Runc,
+        "limits_below_the_scope_of_a_shell_are_refused_with_the_remedy",
+        FailsWithCgroupV2Alone("names no remedy"),
+    ),
+    (
+        Kind::Runc,
+        "limits_outside_of_the_users_services_are_refused_with_the_remedy",
+        FailsWithCgroupV2Alone("names no remedy"),
+    ),
+    (
+        Kind::Runc,
+        "a_writable_cgroup_belongs_to_the_root_of_the_user_namespace",
+        FailsWithCgroupV2Alone("leaves it to root"),
+    ),
+    (
+        Kind::Runc,
+        "a_writable_cgroup_belongs_to_the_user_of_the_program",
+        FailsWithCgroupV2Alone("leaves it to root"),
+    ),
+    (
+        Kind::Runc,
+        "the_owner_of_a_cgroup_makes_groups_but_does_not_raise_its_limits",
+        FailsWithCgroupV2Alone("leaves the cgroup to root"),
+    ),
+    (
+        Kind::Runc,
+        "groups_of_the_owner_are_removed_with_the_container",
+        FailsWithCgroupV2Alone("leaves the cgroup to root"),
+    ),
+    (
+        Kind::Crun,
+        "a_relative_path_of_an_ordinary_user_is_beside_the_caller",
+        FailsWithCgroupV2Alone("takes it from the root of the hierarchy"),
+    ),
+    (
+        Kind::Crun,
+        "from_the_top_of_the_delegated_part_a_container_without_limits_is_below",
+        FailsWithCgroupV2Alone("makes no cgroup below that of the caller"),
+    ),
+    (
+        Kind::Crun,
+        "groups_that_the_container_closed_are_removed_with_it",
+        FailsWithCgroupV2Alone("leaves them behind"),
+    ),
+    (
+        Kind::Crun,
+        "the_cgroups_of_the_host_are_read_only_behind_a_bound_sys",
+        FailsWithCgroupV2Alone("leaves them writable"),
+    ),
+    (
+        Kind::Crun,
+        "without_a_cgroup_namespace_only_the_own_cgroup_is_mounted",
+        FailsWithCgroupV2Alone("mounts the whole hierarchy of the host"),
+    ),
+    (Kind::Crun, "limits_for_a_user_without_a_delegated_cgroup_are_refused", Fails("ignores the limits")),
+    (
+        Kind::Crun,
+        "limits_in_a_delegated_cgroup_that_is_called_from_outside_are_refused",
+        FailsWithCgroupV2Alone("leaves the cgroup behind"),
+    ),
+    (Kind::Crun, "a_path_that_is_not_delegated_is_a_warning_without_limits", Fails("refuses the path")),
+    (
+        Kind::Crun,
+        "without_limits_a_delegated_cgroup_is_not_needed_from_outside",
+        FailsWithCgroupV2Alone("refuses the path"),
+    ),
+    (
+        Kind::Crun,
+        "limits_in_a_directory_alone_are_refused",
+        FailsWithCgroupV2Alone("leaves the cgroup behind"),
+    ),
+    (
+        Kind::Crun,
+        "without_limits_a_directory_alone_does_not_matter",
+        FailsWithCgroupV2Alone("leaves the cgroup behind"),
+    ),
+    (
+        Kind::Crun,
+        "exec_from_outside_works_where_there_is_no_limit",
+        FailsWithCgroupV2Alone("refuses to leave a cgroup without limits"),
+    ),
+    (
+        Kind::Crun,
+        "a_controller_that_is_not_delegated_is_refused",
+        FailsWithCgroupV2Alone("leaves the cgroup behind"),
+    ),
+    (
+        Kind::Crun,
+        "limits_below_a_group_with_processes_are_refused",
+        FailsWithCgroupV2Alone("ignores the limits"),
+    ),
+    (
+        Kind::Crun,
+        "after_the_shell_has_moved_the_limits_are_set",
+        FailsWithCgroupV2Alone("has made the cgroup of the caller a threaded domain by then"),
+    ),
+    (
+        Kind::Crun,
+        "a_limit_that_cannot_be_had_is_named_with_the_reason_and_the_remedy",
+        FailsWithCgroupV2Alone("names neither the limits nor a remedy"),
+    ),
+    (Kind::Crun, "a_plan_says_that_limits_are_not_to_be_had", Fails("has no `plan`")),
+    (
+        Kind::Crun,
+        "a_cpu_limit_outlives_the_call_that_set_it",
+        FailsWithCgroupV2Alone("makes the cgroup in a slice of systemd, which takes the controller back"),
+    ),
+    (Kind::Crun, "a_cpu_limit_beside_a_scope_is_a_warning", FailsWithCgroupV2Alone("does not warn")),
+    (
+        Kind::Crun,
+        "a_service_of_the_system_runs_a_container_of_its_user_in_its_own_cgroup",
+        FailsWithCgroupV2Alone("makes no cgroup there, and ignores the limits"),
+    ),
+    (
+        Kind::Crun,
+        "limits_below_the_scope_of_a_shell_are_refused_with_the_remedy",
+        FailsWithCgroupV2Alone("names no remedy"),
+    ),
+    (
+        Kind::Crun,
+        "limits_outside_of_the_users_services_are_refused_with_the_remedy",
+        FailsWithCgroupV2Alone("ignores the limits"),
+    ),
+    (
+        Kind::Crun,
+        "a_writable_cgroup_belongs_to_the_user_of_the_program",
+        FailsWithCgroupV2Alone("gives it to root of the user namespace"),
+    ),
+    (
+        Kind::Crun,
+        "a_read_only_cgroup_stays_roots",
+        FailsWithCgroupV2Alone("gives every cgroup to root of the user namespace"),
+    ),
+    (
+        Kind::Crun,
+        "a_cgroup_without_a_namespace_of_its_own_stays_roots",
+        FailsWithCgroupV2Alone("gives every cgroup to root of the user namespace"),
+    ),
+    (
+        Kind::Crun,
+        "a_cgroup_that_is_not_mounted_stays_roots",
+        FailsWithCgroupV2Alone("gives every cgroup to root of the user namespace"),
+    ),
 ];
 
 /// All of them.

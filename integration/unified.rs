@@ -150,5 +150,6 @@ fn unified_needs_cgroup_v2(t: &Case) {
     let Some(controller) = ["pids", "memory", "cpuset", "hugetlb"].into_iter().find(v2) else {
         t.skip("cgroup v2 has all controllers here");
     };
-    refused(t, &format!("{controller}.max"), "1", controller);
+    let unified = json!({ format!("{controller}.max"): "1" });
+    t.run(&t.bundle().set("/linux/resources", json!({ "unified": unified }))).fails().says("unified");
 }

@@ -106,8 +106,8 @@ fn a_cpu_limit_outlives_the_call_that_set_it(t: &Case) {
     let state = t.runtime(&["state", &id]).run().ok().json();
     let text = fs::read_to_string(format!("/proc/{}/cgroup", state["pid"])).expect("its cgroup");
     let path = text.trim().trim_start_matches("0::").to_string();
-    assert_eq!(path, format!("{SLICE}/{unit}/tierce-{id}"));
     let dir = join(v2(t), &path);
+    assert_eq!(fs::read_to_string(dir.join("cpu.max")).expect("the limit"), "5000 100000\n");
     eventually("the kernel has held it back", || {
         let text = fs::read_to_string(dir.join("cpu.stat")).unwrap_or_default();
         text.lines().any(|line| line.starts_with("nr_throttled ") && line != "nr_throttled 0")
@@ -158,7 +158,8 @@ fn a_service_of_the_user_runs_a_container_in_its_own_cgroup(t: &Case) {
     let container = t.id();
     let bundle = limited(t).without_namespace("cgroup").args(&["/bin/cat", "/proc/self/cgroup"]);
     let output = t.runtime(&t.command_line("run", &bundle, &[], &container)).run();
-    output.ok().prints(&format!("0::{SLICE}/{unit}/{}-{container}", t.host.kind.name()));
+    let path = output.ok().text();
+    assert!(path.starts_with(&format!("0::{SLICE}/{unit}/")) && path.contains(&container), "{path}");
 }
 
 /// `User=` and `Delegate=yes`: what is beside belongs to root.
@@ -168,12 +169,13 @@ fn a_service_of_the_system_runs_a_container_of_its_user_in_its_own_cgroup(t: &Ca
     let id = t.id();
     let bundle = limited(t).without_namespace("cgroup").args(&["/bin/cat", "/proc/self/cgroup"]);
     let output = t.runtime(&t.command_line("run", &bundle, &[], &id)).run();
-    output.ok().prints(&format!("0::/system.slice/{unit}/tierce-{id}"));
+    let path = output.ok().text();
+    assert!(path.starts_with(&format!("0::/system.slice/{unit}/")) && path.contains(&id), "{path}");
     limits_hold(t);
     // In the delegated part, but no controller was asked for.
     t.run(&t.bundle()).ok();
     t.call_from_service(&["--unit", &unit]);
-    t.run(&limited(t)).fails().says("linux.resources.pids.limit").says("EACCES permission denied");
+    t.run(&limited(t)).fails().says("permission denied");
     t.run(&t.bundle()).ok();
 }
 

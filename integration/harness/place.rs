@@ -68,3 +68,37 @@ impl Drop for Place<'_> {
         }
     }
 }
+
+/// A cgroup that exists, frozen with all below it in the hierarchy that has the freezer; thawed in the end.
+pub struct Frozen {
+    file: PathBuf,
+    thawed: &'static str,
+}
+
+impl Frozen {
+    pub fn new(case: &Case, path: &str) -> Frozen {
+        let (file, frozen, thawed, shown, done) = match case.host.cgroups.with_controller("freezer") {
+            Some(_) => {
+                let file = case.cgroup_dir("freezer", path).join("freezer.state");
+                (file.clone(), "FROZEN", "THAWED", file, "FROZEN")
+            }
+            None => {
+                let dir = case.unified_dir(path);
+                (dir.join("cgroup.freeze"), "1", "0", dir.join("cgroup.events"), "frozen 1")
+            }
+        };
+        fs::write(&file, frozen).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let result = Frozen { file, thawed };
+        super::eventually("it is frozen", || {
+            fs::read_to_string(&shown).is_ok_and(|text| text.contains(done))
+        });
+        result
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Whether it is still there is for the case to say.
+        let _ = fs::write(&self.file, self.thawed);
+    }
+}

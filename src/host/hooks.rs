@@ -144,7 +144,7 @@ pub struct Child<'a> {
 /// The first hook that fails, or what the child could not do for it.
 pub fn let_run(hooks: &[Hook], state: &State, child: &Child) -> Result<()> {
     let Some(first) = hooks.first() else { return Ok(()) };
-    let occasion = Occasion::new(first.kind, state, pid_inside(child.pid).map(|_| child.pid)?)?;
+    let occasion = Occasion::new(first.kind, state, pid_inside(child.pid)?)?;
     for hook in hooks {
         let setup = || format!("{}: make its streams", hook.location());
         let (watch, streams) = Watch::new(hook, &occasion).context(setup)?;

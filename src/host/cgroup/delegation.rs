@@ -32,7 +32,7 @@ fn check_group(group: &Group) -> Result<()> {
         let error = Error::io(format!("{}: write to {}", what("make"), place.display()), &e);
         return Err(match group.version {
             Version::V1 => {
-                error.hint("on cgroup v1 only root can make this group, or a parent that it gave away")
+                error.hint("on cgroup v1 root has to make a group for this user and give it away; cgroupsPath is then below that")
             }
             Version::V2 => error.hint(HOW),
         });

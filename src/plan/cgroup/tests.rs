@@ -110,6 +110,72 @@ fn without_root_the_group_is_below_the_callers_and_may_be_missing() {
     assert_eq!(needed, ["pids"]);
 }
 
+/// Of a caller without root: its groups may be made there.
+fn with_room(room: Room, unit: Option<&[&str]>) -> Facts {
+    let mut facts = only_v2();
+    facts.hierarchies[0].room = room;
+    facts.hierarchies[0].unit = unit.map(|names| names.iter().map(|c| c.to_string()).collect());
+    facts
+}
+
+fn rootless(facts: &Facts, path: Option<&str>, resources: Value) -> Group {
+    try_plan(facts, path, true, resources).unwrap().groups.remove(0)
+}
+
+#[test]
+fn without_root_the_group_is_beside_the_callers_where_that_is_delegated() {
+    let facts = with_room(Room::Beside, None);
+    assert_eq!(rootless(&facts, None, json!({})).path, "/user.slice/tierce-web");
+    assert_eq!(rootless(&facts, Some("a/b"), json!({})).path, "/user.slice/a/b");
+    assert_eq!(rootless(&facts, Some("/x"), json!({})).path, "/x");
+    let facts = with_room(Room::Below, None);
+    assert_eq!(rootless(&facts, Some("a/b"), json!({})).path, "/user.slice/7.scope/a/b");
+    let below = rootless(&facts, None, json!({"pids": {"limit": 5}}));
+    assert_eq!((below.path.as_str(), below.step_aside), ("/user.slice/7.scope/tierce-web", false));
+    assert_eq!(below.caller.as_deref(), Some("/user.slice/7.scope"));
+}
+
+#[test]
+fn below_the_callers_group_no_controllers_are_asked_for_without_limits() {
+    let below = with_room(Room::Below, None);
+    assert!(rootless(&below, None, json!({})).enable.is_empty());
+    assert_eq!(rootless(&below, None, json!({"pids": {"limit": 5}})).enable, ["pids"]);
+    assert_eq!(rootless(&with_room(Room::Beside, None), None, json!({})).enable.len(), 4);
+}
+
+#[test]
+fn alone_in_what_systemd_delegates_the_caller_steps_aside_for_limits() {
+    let facts = with_room(Room::Own, Some(&["cpu", "pids"]));
+    let plain = rootless(&facts, None, json!({}));
+    assert_eq!((plain.path.as_str(), plain.step_aside), ("/user.slice/7.scope/tierce-web", false));
+    assert!(rootless(&facts, None, json!({"pids": {"limit": 5}})).step_aside);
+    assert!(!rootless(&facts, Some("/x"), json!({"pids": {"limit": 5}})).step_aside, "not below it");
+}
+
+#[test]
+fn what_systemd_takes_back_is_asked_for_in_the_callers_own_unit() {
+    let place = |unit: &[&str], resources: Value| {
+        let group = rootless(&with_room(Room::Beside, Some(unit)), None, resources);
+        (group.path, group.step_aside)
+    };
+    let (pids, cpu) = (json!({"pids": {"limit": 5}}), json!({"cpu": {"shares": 5}, "pids": {"limit": 5}}));
+    let beside = ("/user.slice/tierce-web".to_string(), false);
+    let own = ("/user.slice/7.scope/tierce-web".to_string(), true);
+    assert_eq!(place(&["memory", "pids", "cpu"], pids), beside, "every unit needs pids");
+    assert_eq!(place(&["memory", "pids", "cpu"], cpu.clone()), own);
+    assert_eq!(place(&["memory", "pids"], cpu), beside, "the unit does not have it");
+}
+
+#[test]
+fn the_limits_of_a_controller_are_named_once() {
+    let resources = json!({"cpu": {"quota": 5000, "period": 10000, "shares": 7}, "pids": {"limit": 5}});
+    let plan = planned(&only_v2(), resources);
+    let group = &plan.groups[0];
+    assert_eq!(group.limits(Some("cpu")), "linux.resources.cpu.shares, linux.resources.cpu.quota");
+    assert_eq!(group.limits(Some("pids")), "linux.resources.pids.limit");
+    assert!(group.limits(None).ends_with(", linux.resources.pids.limit"));
+}
+
 #[test]
 fn paths_that_leave_the_hierarchy_or_are_its_root_are_refused() {
     for path in ["/../x", "a/../../x", "/", "//.", "/a\nb", "/a\0b"] {
