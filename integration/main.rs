@@ -5,6 +5,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("a failed case is a caught panic: build this with panic = \"unwind\"");
 
+mod annotations;
 mod bundle_examples;
 mod capabilities;
 mod cgroup_ownership;
@@ -39,6 +40,7 @@ mod rootfs;
 mod rootless;
 mod run;
 mod seccomp;
+mod seccomp_notify;
 mod spec_and_features;
 mod state;
 mod suite;
@@ -57,6 +59,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     run::CASES,
     create_and_start::CASES,
     state::CASES,
+    annotations::CASES,
     kill::CASES,
     exec::CASES,
     delete::CASES,
@@ -68,6 +71,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     terminal::CASES,
     capabilities::CASES,
     seccomp::CASES,
+    seccomp_notify::CASES,
     namespaces::CASES,
     user_namespaces::CASES,
     rootfs::CASES,

@@ -157,6 +157,51 @@ const PEERS: &[Peer] = &[
     ),
     // seccomp
     (Kind::Runc, "flags_of_the_filter_are_accepted", Fails("says that seccomp flags are not supported")),
+    (
+        Kind::Runc,
+        "denied_calls_are_logged_if_a_flag_says_so",
+        Fails("says that seccomp flags are not supported"),
+    ),
+    // seccomp_notify
+    (
+        Kind::Runc,
+        "the_connection_to_the_agent_ends_with_the_message",
+        Fails("keeps it open until it ends itself"),
+    ),
+    (Kind::Runc, "every_call_of_docker_can_be_notified", Fails("writes while the filter is loaded")),
+    (Kind::Runc, "the_socket_may_have_a_long_path", Fails("takes paths of 107 bytes")),
+    (
+        Kind::Runc,
+        "a_start_without_the_agent_can_be_tried_again",
+        Fails("loads the filter when the container is created"),
+    ),
+    (Kind::Runc, "the_receiver_of_an_annotation_is_an_agent", Fails("does not know the annotation of crun")),
+    (
+        Kind::Runc,
+        "a_program_in_an_annotation_takes_the_place_of_the_rules",
+        Fails("does not know the annotation of crun"),
+    ),
+    (
+        Kind::Runc,
+        "a_signal_waits_for_the_answer_if_a_flag_says_so",
+        Fails("says that seccomp flags are not supported"),
+    ),
+    // annotations
+    (
+        Kind::Runc,
+        "a_pidfd_of_init_is_sent_where_an_annotation_says",
+        Fails("does not know the annotation of crun"),
+    ),
+    (
+        Kind::Runc,
+        "without_a_receiver_of_the_pidfd_nothing_is_made",
+        Fails("does not know the annotation of crun"),
+    ),
+    (
+        Kind::Runc,
+        "an_unknown_system_call_is_an_error_where_an_annotation_says_so",
+        Fails("does not know the annotation of crun"),
+    ),
     // namespaces
     (
         Kind::Runc,
@@ -367,6 +412,27 @@ const PEERS: &[Peer] = &[
         NotRun("sets the size after it has let the program run"),
     ),
     (Kind::Crun, "a_resize_reaches_the_program", NotRun("loses a resize at the start")),
+    // seccomp
+    (Kind::Crun, "a_call_newer_than_the_profile_is_not_there", Fails("gives it the default action")),
+    // seccomp_notify
+    (Kind::Crun, "the_agent_is_told_of_the_process", Fails("says that it complies with version 0.2.0")),
+    (
+        Kind::Crun,
+        "the_connection_to_the_agent_ends_with_the_message",
+        Fails("keeps it open until it ends itself"),
+    ),
+    (Kind::Crun, "an_executed_program_has_the_agent_too", Fails("says that all pids are 0")),
+    (
+        Kind::Crun,
+        "a_start_without_the_agent_can_be_tried_again",
+        Fails("connects to the agent when the container is created"),
+    ),
+    (
+        Kind::Crun,
+        "an_agent_that_nothing_notifies_is_not_looked_for",
+        Fails("connects whether anything notifies or not"),
+    ),
+    (Kind::Crun, "not_everything_can_be_notified", Fails("lets the agent answer for every call")),
     // mounts
     (
         Kind::Crun,

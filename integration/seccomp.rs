@@ -1,6 +1,12 @@
 //! `linux.seccomp`: what happens to a system call.
 
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
+
 use crate::harness::prelude::*;
+use crate::harness::probe::{self, Entry};
+use crate::harness::soon;
 
 cases!("seccomp", root: [
     an_unconfined_program_has_no_filter,
@@ -23,6 +29,13 @@ cases!("seccomp", root: [
     the_profile_of_docker_denies_a_mount_even_with_the_capability,
     flags_of_the_filter_are_accepted,
     logging_lets_the_call_through,
+    a_trapped_call_is_a_signal_that_the_program_can_handle,
+    a_traced_call_without_a_tracer_is_not_there,
+    a_call_newer_than_the_profile_is_not_there,
+    a_call_by_another_architecture_kills_unless_it_is_listed,
+    a_rule_is_for_all_architectures_that_are_listed,
+    a_call_by_x32_kills_unless_that_is_listed,
+    denied_calls_are_logged_if_a_flag_says_so,
 ]);
 
 /// Everything is allowed but these rules.
@@ -214,4 +227,133 @@ fn flags_of_the_filter_are_accepted(t: &Case) {
 fn logging_lets_the_call_through(t: &Case) {
     let bundle = denying(t, json!([{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_LOG"}]));
     t.run(&bundle.sh(MKDIR)).ok().prints("done with 0");
+}
+
+fn a_trapped_call_is_a_signal_that_the_program_can_handle(t: &Case) {
+    let script = "trap 'echo trapped' SYS; cd /tmp; echo in $(pwd)";
+    let bundle = denying(t, json!([{"names": ["chdir"], "action": "SCMP_ACT_TRAP"}])).sh(script);
+    t.run(&bundle).ok().prints("trapped\nin /");
+    let bundle = denying(t, json!([{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_TRAP"}]));
+    t.run(&bundle.args(&["/bin/mkdir", "/dev/shm/d"])).exits(128 + 31);
+}
+
+fn a_traced_call_without_a_tracer_is_not_there(t: &Case) {
+    for errno in [None, Some(libc::EXDEV)] {
+        let mut rule = json!({"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_TRACE"});
+        if let Some(errno) = errno {
+            rule["errnoRet"] = json!(errno);
+        }
+        t.run(&denying(t, json!([rule])).sh(MKDIR))
+            .ok()
+            .says("Function not implemented")
+            .prints("done with 1");
+    }
+}
+
+/// Makes one system call under this filter; the exit status is its errno.
+fn call(t: &Case, seccomp: &Value, entry: Entry, number: u32) -> Output {
+    let bundle = t.bundle().set("/linux/seccomp", seccomp.clone()).args(&["/call"]);
+    probe::install(t, &bundle, "call", entry, number);
+    t.run(&bundle)
+}
+
+const SWAPOFF: u32 = 168;
+const GETPPID: u32 = 110;
+const GETPPID_OF_X86: u32 = 64;
+
+fn a_call_newer_than_the_profile_is_not_there(t: &Case) {
+    let allowed = json!([{"names": allow_list(), "action": "SCMP_ACT_ALLOW"}]);
+    let mut seccomp = json!({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": allowed});
+    call(t, &seccomp, Entry::Native, GETPPID).ok();
+    call(t, &seccomp, Entry::Native, SWAPOFF).exits(libc::EPERM);
+    call(t, &seccomp, Entry::Native, 4711).exits(libc::ENOSYS);
+    seccomp["defaultErrnoRet"] = json!(libc::EXDEV);
+    call(t, &seccomp, Entry::Native, SWAPOFF).exits(libc::EXDEV);
+    call(t, &seccomp, Entry::Native, 4711).exits(libc::ENOSYS);
+}
+
+fn needs_32_bit_calls(t: &Case) {
+    let bundle = t.bundle().args(&["/call"]);
+    probe::install(t, &bundle, "call", Entry::X86, GETPPID_OF_X86);
+    if !t.run(&bundle).status.success() {
+        t.skip("needs a kernel with 32-bit system calls");
+    }
+}
+
+fn a_call_by_another_architecture_kills_unless_it_is_listed(t: &Case) {
+    needs_32_bit_calls(t);
+    let mut seccomp = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+        [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]});
+    call(t, &seccomp, Entry::X86, GETPPID_OF_X86).exits(128 + 31);
+    seccomp["architectures"] = json!(["SCMP_ARCH_X86_64"]);
+    call(t, &seccomp, Entry::X86, GETPPID_OF_X86).exits(128 + 31);
+    seccomp["architectures"] = json!(["SCMP_ARCH_X86"]);
+    call(t, &seccomp, Entry::X86, GETPPID_OF_X86).ok();
+    call(t, &seccomp, Entry::Native, GETPPID).ok();
+}
+
+fn a_rule_is_for_all_architectures_that_are_listed(t: &Case) {
+    needs_32_bit_calls(t);
+    let seccomp = json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"], "syscalls":
+        [{"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::EXDEV}]});
+    call(t, &seccomp, Entry::X86, GETPPID_OF_X86).exits(libc::EXDEV);
+    call(t, &seccomp, Entry::Native, GETPPID).exits(libc::EXDEV);
+}
+
+fn a_call_by_x32_kills_unless_that_is_listed(t: &Case) {
+    const X32: u32 = 0x4000_0000;
+    let mut seccomp = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+        [{"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::EXDEV}]});
+    call(t, &seccomp, Entry::Native, X32 + GETPPID).exits(128 + 31);
+    seccomp["architectures"] = json!(["SCMP_ARCH_X32"]);
+    call(t, &seccomp, Entry::Native, X32 + GETPPID).exits(libc::EXDEV);
+}
+
+/// Whether the kernel's log has a seccomp record of the program of this name.
+fn is_logged(program: &str) -> bool {
+    let mut options = fs::OpenOptions::new();
+    let mut log = options.read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").expect("open the log");
+    let mut record = [0; 8192];
+    loop {
+        match log.read(&mut record) {
+            Ok(length) => {
+                let text = String::from_utf8_lossy(&record[..length]);
+                if text.contains("type=1326") && text.contains(&format!("comm=\"{program}\"")) {
+                    return true;
+                }
+            }
+            // The oldest record was overwritten meanwhile.
+            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+fn denied_calls_are_logged_if_a_flag_says_so(t: &Case) {
+    let unique = t.id().replace("it-", "");
+    let program = |letter: &str, action: &str, flags: Value| {
+        let name = format!("{letter}{unique}");
+        let seccomp = json!({"defaultAction": "SCMP_ACT_ALLOW", "flags": flags,
+            "syscalls": [{"names": ["getppid"], "action": action}]});
+        let bundle = t.bundle().set("/linux/seccomp", seccomp).args(&[&format!("/{name}")]);
+        probe::install(t, &bundle, &name, Entry::Native, GETPPID);
+        (name, bundle)
+    };
+    // The kernel prints only some records in 5 s, so a program is run until it has one.
+    let is_logged_soon = |(name, bundle): &(String, Bundle)| {
+        soon(Duration::from_secs(10), || {
+            t.run(bundle).fails();
+            is_logged(name)
+        })
+    };
+    if !is_logged_soon(&program("k", "SCMP_ACT_KILL_PROCESS", json!([]))) {
+        t.skip("needs a kernel that prints audit records, of which a killed process is one");
+    }
+    let denied = program("f", "SCMP_ACT_ERRNO", json!(["SECCOMP_FILTER_FLAG_LOG"]));
+    assert!(is_logged_soon(&denied), "no record of {}", denied.0);
+    let unlogged = program("n", "SCMP_ACT_ERRNO", json!([]));
+    t.run(&unlogged.1).fails();
+    assert!(is_logged_soon(&program("l", "SCMP_ACT_KILL_PROCESS", json!([]))));
+    assert!(!is_logged(&unlogged.0), "there is a record of {}", unlogged.0);
 }

@@ -101,6 +101,15 @@ impl Error {
         self
     }
 
+    /// Changes every mistake of a configuration.
+    #[must_use]
+    pub fn with_each_mistake(mut self, mut change: impl FnMut(usize, &mut Violation)) -> Self {
+        if let Cause::Invalid(violations) = &mut self.0.cause {
+            violations.iter_mut().enumerate().for_each(|(i, violation)| change(i, violation));
+        }
+        self
+    }
+
     /// The exit status of the program for this error, 1 unless told.
     #[must_use]
     pub fn exit(mut self, status: u8) -> Self {

@@ -10,6 +10,7 @@ pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Record;
+use crate::plan::seccomp::Listener;
 use crate::spec::config::Hooks;
 use crate::sys;
 use crate::sys::fs::CWD;
@@ -74,6 +75,9 @@ pub struct State {
     pub hooks: Hooks,
     /// argv[0], for the error of a failing start.
     pub program: String,
+    /// Who gets the notification fd of the seccomp filter, which `start` lets init load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<Listener>,
     /// Where the configuration is, which `exec` reads again; `None`: it came from standard input.
     pub config: Option<PathBuf>,
 }

@@ -73,6 +73,7 @@ steps! {
     Gate
     CloseFds
     Seccomp
+    SeccompListener
     Execute
 }
 
@@ -133,6 +134,8 @@ pub enum FromChild {
     Mounted,
     /// A hook that it ran has ended so.
     HookEnded(Ended),
+    /// The fd by which the calls that its filter notifies of are answered (seccomp_unotify(2)).
+    Listener(OwnedFd),
     /// It ended, or executed the program, without a further word.
     Closed,
 }
@@ -144,6 +147,7 @@ const TAG_HOPPED: u8 = 4;
 const TAG_MOUNTED: u8 = 5;
 const TAG_HOOK_EXITED: u8 = 6;
 const TAG_HOOK_KILLED: u8 = 7;
+const TAG_LISTENER: u8 = 8;
 
 fn send_record(fd: BorrowedFd, record: &[u8; SIZE], pass: Option<BorrowedFd>) -> io::Result<()> {
     sys::socket::send(fd, record, pass)
@@ -202,6 +206,13 @@ pub fn send_hopped(fd: BorrowedFd, pidfd: BorrowedFd, pid: i32) -> io::Result<()
     send_record(fd, &record, Some(pidfd))
 }
 
+/// Hands the notification fd of the filter to the host.
+pub fn send_listener(fd: BorrowedFd, listener: BorrowedFd) -> io::Result<()> {
+    let mut record = [0u8; SIZE];
+    record[0] = TAG_LISTENER;
+    send_record(fd, &record, Some(listener))
+}
+
 /// Waits for the child's next record.
 pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
     let mut record = [0u8; SIZE];
@@ -229,6 +240,7 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
         (TAG_MOUNTED, _) => Ok(FromChild::Mounted),
         (TAG_HOOK_EXITED, _) => Ok(FromChild::HookEnded(Ended::Exited(number as u8))),
         (TAG_HOOK_KILLED, _) => Ok(FromChild::HookEnded(Ended::Killed(number))),
+        (TAG_LISTENER, Some(listener)) => Ok(FromChild::Listener(listener)),
         _ => Err(malformed()),
     }
 }
@@ -254,6 +266,8 @@ pub enum ToChild {
     Recorded = b'r',
     /// The gate is open.
     Go = b'g',
+    /// The seccomp agent has the notification fd.
+    Listening = b'l',
 }
 
 /// Tells the child.

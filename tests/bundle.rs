@@ -104,3 +104,53 @@ fn all_mistakes_of_a_process_json_are_listed() {
     let error = check_process(&load_process(&path).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), r#"cwd: "tmp" is not absolute"#);
 }
+
+#[test]
+fn what_is_ignored_is_told_to_who_asks_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "hostnam": "web", "x": {"y": 1},
+        "process": {"args": ["sh"], "cwd": "/", "noNewPrivilege": true, "user": {"uid": 0, "addGids": 1}},
+        "annotations": {"run.oci.handler": "krun", "org.example.key": "v"},
+        "linux": {"namespaces": [{"type": "mount"}, {"type": "pid", "paht": "/p"}]}}"#;
+    fs::write(dir.path().join("config.json"), text).unwrap();
+    let plan = |flags: &[&str]| {
+        let mut tierce = std::process::Command::new(env!("CARGO_BIN_EXE_tierce"));
+        let output = tierce.args(flags).arg("plan").current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(plan(&[]), "");
+    let mut lines: Vec<String> = plan(&["--debug"]).lines().map(str::to_owned).collect();
+    lines.retain(|line| line.starts_with("tierce: debug: config.json: "));
+    lines.sort();
+    let told = |text: &str| format!("tierce: debug: config.json: {text}");
+    let expected = [
+        "annotations[\"run.oci.handler\"]: has no effect",
+        "hostnam: not known, ignored, did you mean hostname?",
+        "linux.namespaces[1].paht: not known, ignored, did you mean path?",
+        "process.noNewPrivilege: not known, ignored, did you mean noNewPrivileges?",
+        "process.user.addGids: not known, ignored",
+        "x: not known, ignored",
+    ];
+    assert_eq!(lines, expected.map(told));
+}
+
+#[test]
+fn a_plan_shows_which_fds_are_sent_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "process": {"args": ["sh"], "cwd": "/"},
+        "annotations": {"run.oci.pidfd_receiver": "/run/receiver"},
+        "linux": {"namespaces": [{"type": "mount"}], "seccomp": {"defaultAction": "SCMP_ACT_ALLOW",
+        "listenerPath": "/run/agent", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}}}"#;
+    fs::write(dir.path().join("config.json"), text).unwrap();
+    let mut tierce = std::process::Command::new(env!("CARGO_BIN_EXE_tierce"));
+    let output = tierce.args(["plan", "--format", "json"]).current_dir(dir.path()).output().unwrap();
+    let lines: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sent: Vec<_> = lines.as_array().unwrap().iter().filter(|line| line["action"] == "send").collect();
+    let line = |by: &str, object: &str, location: &str| serde_json::json!({"by": by, "action": "send", "object": object, "location": location});
+    let receiver = r#"annotations["run.oci.pidfd_receiver"]"#;
+    let pidfd = line("host", "a pidfd of init to the socket /run/receiver", receiver);
+    let listener =
+        line("container", "the notification fd to the socket /run/agent", "linux.seccomp.listenerPath");
+    assert_eq!(sent, [&pidfd, &listener]);
+}

@@ -102,6 +102,59 @@ fn seccomp_names_are_those_of_the_schema() {
 }
 
 #[test]
+fn seccomp_has_all_that_the_specification_names() {
+    let seccomp = &features()["linux"]["seccomp"];
+    let has = |list: &str, prefix: &str, names: &[&str]| {
+        let found = strings(&seccomp[list]);
+        for name in names {
+            assert!(found.contains(&format!("{prefix}{name}").as_str()), "{list} lacks {name}");
+        }
+    };
+    // defs-linux.json of the schema.
+    let actions = ["KILL", "KILL_PROCESS", "KILL_THREAD", "TRAP", "ERRNO", "TRACE", "ALLOW", "LOG", "NOTIFY"];
+    has("actions", "SCMP_ACT_", &actions);
+    has("operators", "SCMP_CMP_", &["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"]);
+    let flags = ["TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"];
+    has("knownFlags", "SECCOMP_FILTER_FLAG_", &flags);
+    has("supportedFlags", "SECCOMP_FILTER_FLAG_", &flags);
+    let archs = [
+        "X86",
+        "X86_64",
+        "X32",
+        "ARM",
+        "AARCH64",
+        "MIPS",
+        "MIPS64",
+        "MIPS64N32",
+        "MIPSEL",
+        "MIPSEL64",
+        "MIPSEL64N32",
+        "PPC",
+        "PPC64",
+        "PPC64LE",
+        "S390",
+        "S390X",
+        "PARISC",
+        "PARISC64",
+        "RISCV64",
+    ];
+    has("archs", "SCMP_ARCH_", &archs);
+}
+
+#[test]
+fn the_annotations_that_are_obeyed_are_named() {
+    let all = features();
+    let unsafe_ones = strings(&all["potentiallyUnsafeConfigAnnotations"]);
+    assert!(unsafe_ones.is_sorted_by(|a, b| a < b), "{unsafe_ones:?}");
+    assert_eq!(unsafe_ones, tierce::spec::annotations::HONOURED);
+    // A value that ends with a dot is a prefix (features.md); none is.
+    assert!(unsafe_ones.iter().all(|name| !name.ends_with('.')));
+    let version = all["annotations"]["io.github.seccomp.libseccomp.version"].as_str().unwrap();
+    assert!(version.starts_with("2."), "{version}");
+    assert_eq!(all["annotations"]["tierce.version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
 fn only_what_this_release_does_is_claimed() {
     let all = features();
     let linux = &all["linux"];

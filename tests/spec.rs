@@ -21,7 +21,8 @@ fn load_text(text: &str) -> Result<Bundle> {
 
 /// Loads and checks as `create` does, and gives the warnings.
 fn create(text: &str) -> Result<Vec<Violation>> {
-    check(&load_text(text)?.spec).context(|| "config.json")
+    let bundle = load_text(text)?;
+    check(&bundle.spec).map_err(|error| bundle.locate(error)).context(|| "config.json")
 }
 
 fn message(text: &str) -> String {
@@ -145,7 +146,7 @@ fn of_what_managers_write_only_what_comes_later_is_refused() {
                 other => panic!("{name}: {other:?}"),
             },
         };
-        assert!(refused.iter().all(|v| v.text.ends_with("not supported yet")), "{name}: {refused:?}");
+        assert!(refused.iter().all(|v| v.text.contains("not supported yet")), "{name}: {refused:?}");
         let paths: Vec<_> = refused.iter().map(|v| v.path.as_str()).collect();
         assert_eq!(paths, *later, "{name}");
     }
@@ -242,13 +243,53 @@ fn a_member_given_twice_is_a_mistake() {
         "linux": {"namespaces": [{"type": "mount"}, {"type": "network", "type": "network"}],
         "sysctl": {"net.a": "1", "net.a": "2"}}, "annotations": {"k": "1", "k": "1"}}"#;
     let expected = "config.json: 6 mistakes\n  \
-        process.cwd: is given twice\n  \
-        process.cwd: is given twice\n  \
-        linux.namespaces[1].type: is given twice\n  \
-        linux.sysctl[\"net.a\"]: is given twice\n  \
-        annotations.k: is given twice\n  \
-        process.cwd: 5 is not a string";
+        process.cwd: is given twice (line 2 column 70)\n  \
+        process.cwd: is given twice (line 2 column 70)\n  \
+        linux.namespaces[1].type: is given twice (line 3 column 81)\n  \
+        linux.sysctl[\"net.a\"]: is given twice (line 4 column 43)\n  \
+        annotations.k: is given twice (line 4 column 81)\n  \
+        process.cwd: 5 is not a string (line 2 column 70)";
     assert_eq!(message(text), expected);
+}
+
+#[test]
+fn a_mistake_in_a_text_of_several_lines_has_a_line_and_a_column() {
+    let text = "{\n  \"ociVersion\": \"1.0.0\",\n  \"root\": {\"path\": \"a\"},\n  \"process\": {\n    \
+        \"args\": [\"sh\"], \"cwd\": \"tmp\",\n    \"user\": {\"umask\": 512}\n  },\n  \"hostname\": \"h\"\n}\n";
+    let expected = "config.json: 3 mistakes\n  \
+        process.cwd: \"tmp\" is not absolute (line 5 column 28)\n  \
+        process.user.umask: 512 (0o1000) is above 511 (0o777) (line 6 column 23)\n  \
+        hostname: \"h\" needs a uts namespace in linux.namespaces (line 8 column 15)";
+    assert_eq!(message(text), expected);
+    // What is not there is nowhere.
+    assert_eq!(message("{\n\"ociVersion\": \"1.0.0\"\n}").lines().count(), 1);
+    let of_one_line = text.replace('\n', " ");
+    assert!(message(&of_one_line).contains("process.cwd: \"tmp\" is not absolute\n"));
+}
+
+/// Documents that are right by the schema and that other parsers have refused, or lost members of.
+#[test]
+fn nothing_of_the_schema_is_refused_by_the_parser() {
+    for members in [
+        r#""process": {"scheduler": {"policy": "SCHED_DEADLINE", "flags": ["SCHED_FLAG_RESET_ON_FORK",
+            "SCHED_FLAG_DL_OVERRUN"], "runtime": 18446744073709551615}}"#,
+        r#""process": {"execCPUAffinity": {"initial": "", "final": "0, 1-3"}}"#,
+        r#""process": {"ioPriority": {"class": "IOPRIO_CLASS_IDLE"}}"#,
+        r#""process": {"capabilities": {"bounding": ["CAP_OF_THE_FUTURE"]}}"#,
+        r#""process": {"args": ["sh"], "cwd": "/"}"#,
+        r#""process": {"rlimits": [{"type": "RLIMIT_NEW", "soft": 0, "hard": 18446744073709551615}]}"#,
+        r#""linux": {"intelRdt": {"enableCMT": true, "enableMBM": false, "schemata": ["L3:0=f"]}}"#,
+        r#""linux": {"namespaces": [{"type": "of-the-future"}], "devices": [{"path": "/dev/x"}]}"#,
+        r#""linux": {"seccomp": {"defaultAction": "SCMP_ACT_NEW", "flags": ["SECCOMP_FILTER_FLAG_NEW"]}}"#,
+        r#""linux": {"personality": {"domain": "LINUX64"}, "memoryPolicy": {"mode": "MPOL_NEW", "nodes": ""}}"#,
+        r#""linux": {"netDevices": {"eth0": {"name": "container_eth0"}}, "timeOffsets": {"monotonic": {"secs": -1}}}"#,
+        r#""solaris": {}, "windows": {"layerFolders": []}, "vm": {"kernel": {"path": "/k"}}, "zos": {}, "freebsd": {}"#,
+    ] {
+        let text = format!(r#"{{"ociVersion": "1.3.0", "root": {{"path": "a"}}, {members}}}"#);
+        if let Err(error) = load_text(&text) {
+            panic!("{text}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -258,8 +299,9 @@ fn a_syntax_error_has_a_line_and_a_column() {
         (" \n", "is empty"),
         ("{]", "line 1 column 2: key must be a string"),
         ("{\"a\": 1\n  \"b\": 2}", "line 2 column 3: expected `,` or `}`"),
-        ("{\"process\": {\"cwd\": 5,\n}}", "line 2 column 1: trailing comma"),
-        ("{\"root\": {\"path\":", "line 1 column 17: EOF while parsing a value"),
+        ("{\"process\": {\"cwd\": 5,\n}}", "line 2 column 1: trailing comma (in process)"),
+        ("{\"root\": {\"path\":", "line 1 column 17: EOF while parsing a value (in root.path)"),
+        ("{\"mounts\": [{}, {\"type\": no}]}", "line 1 column 27: expected ident (in mounts[1].type)"),
         ("{} {}", "line 1 column 4: trailing characters"),
         ("[]", "is a list, not an object"),
         ("5", "5 is not an object"),

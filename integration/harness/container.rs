@@ -75,7 +75,9 @@ impl<'c> Container<'c> {
     /// SIGKILL to the init process, without the runtime.
     #[track_caller]
     pub fn kill_init_from_outside(&self) {
-        kill(Pid::from_raw(self.pid()), Signal::SIGKILL).expect("kill the init process");
+        let pid = self.pid();
+        assert!(pid > 0, "the init process is gone; 0 would mean all processes of the suite");
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill the init process");
         self.wait_until_stopped();
     }
 

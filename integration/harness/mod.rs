@@ -1,5 +1,6 @@
 //! The harness: finds the runtime and the facts of the host, runs the cases, reports.
 
+pub mod agent;
 pub mod bundle;
 pub mod caller;
 pub mod case;
@@ -16,6 +17,7 @@ pub mod notes;
 mod options;
 pub mod place;
 mod private_mounts;
+pub mod probe;
 pub mod pty;
 mod report;
 pub mod rootfs;

@@ -90,7 +90,7 @@ fn execute(hook: &Hook, streams: [BorrowedFd; 3], confined: Option<&Process>) ->
         sys::fs::chdir(directory).or_else(|_| sys::fs::chdir(c"/")).at(Step::Hook, hook.index)?;
     }
     if let Some(process) = confined {
-        identity::confine(process)?;
+        identity::confine(process, None)?;
     }
     Err(sys::exec::execve(&hook.path, &hook.args, &hook.env)).at(Step::HookExecute, hook.index)
 }

@@ -1,11 +1,12 @@
 //! Who the program runs as. The order follows from capabilities(7) and seccomp(2).
 
-use super::{At, Done, errno};
+use super::{At, Done, errno, listener};
 use crate::plan::process::Process;
 use crate::sys;
 use crate::wire::Step;
 use std::ffi::CStr;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 /// CAP_SYS_ADMIN, as a mask.
 const SYS_ADMIN: u64 = 1 << 21;
@@ -62,10 +63,11 @@ pub(super) fn assume(process: &Process) -> Done {
 }
 
 /// All that is left to be taken away, right before execve(2): of the program, and of hooks that are
-/// programs of the container.
-pub(super) fn confine(process: &Process) -> Done {
+/// programs of the container. These have no `starter` to take the fd of a filter that notifies, so what
+/// it would notify of fails with ENOSYS (seccomp(2), SECCOMP_RET_USER_NOTIF).
+pub(super) fn confine(process: &Process, starter: Option<BorrowedFd>) -> Done {
     last_limits(process)?;
-    seal(process)
+    seal(process, starter)
 }
 
 /// The limits under which the gate could not have accepted `start`.
@@ -84,18 +86,23 @@ fn needs_admin_for_seccomp(process: &Process) -> bool {
 
 /// The last steps before execve: the filter as late as possible, so that it need not allow what
 /// comes before it.
-fn seal(process: &Process) -> Done {
+fn seal(process: &Process, starter: Option<BorrowedFd>) -> Done {
     let Some(filter) = &process.seccomp else { return Ok(()) };
-    if needs_admin_for_seccomp(process) {
+    let needs_admin = needs_admin_for_seccomp(process);
+    if needs_admin {
         let mut caps = process.identity.caps;
         caps.permitted |= SYS_ADMIN;
         caps.effective |= SYS_ADMIN;
         sys::security::capset(caps).at(Step::Capabilities, 1)?;
-        sys::security::seccomp_load(&filter.program, filter.flags).at(Step::Seccomp, 0)?;
-        final_caps(process)
-    } else {
-        sys::security::seccomp_load(&filter.program, filter.flags).at(Step::Seccomp, 0)
     }
+    match starter.filter(|_| filter.notify) {
+        Some(starter) => listener::load(filter, process.preserve_fds, starter)?,
+        None => {
+            let flags = filter.flags & !sys::security::SECCOMP_LISTENER_FLAGS;
+            sys::security::seccomp_load(&filter.program, flags).at(Step::Seccomp, 0)?;
+        }
+    }
+    if needs_admin { final_caps(process) } else { Ok(()) }
 }
 
 fn final_caps(process: &Process) -> Done {

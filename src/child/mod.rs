@@ -7,6 +7,7 @@
 mod gate;
 pub(crate) mod hooks;
 mod identity;
+mod listener;
 mod rootfs;
 mod sandbox;
 mod terminal;
@@ -141,14 +142,14 @@ fn start(plan: &Plan, starter: BorrowedFd) -> Done<Infallible> {
     if let Sandbox::New(container) = &plan.sandbox {
         hooks::at_start(&container.hooks, process, starter)?;
     }
-    become_program(process)
+    become_program(process, starter)
 }
 
-fn become_program(process: &Process) -> Done<Infallible> {
+fn become_program(process: &Process, starter: BorrowedFd) -> Done<Infallible> {
     // Whatever the caller leaked stays outside (CVE-2024-21626).
     sys::fs::cloexec_from(3 + process.preserve_fds).at(Step::CloseFds, 0)?;
     sys::signal::reset_all().at(Step::CloseFds, 0)?;
-    identity::confine(process)?;
+    identity::confine(process, Some(starter))?;
     // As execvp(3): the next directory, until one has it; "permission denied" is remembered.
     let mut last = libc::ENOENT;
     for path in &process.candidates {

@@ -5,6 +5,7 @@ use super::{Env, make};
 use crate::child::{Gate, JoinFds};
 use crate::cli::{Config, ExecOptions, ExecProcess};
 use crate::error::{Context, Error, Result};
+use crate::host::agent::{self, Agent};
 use crate::host::console;
 use crate::host::foreground::{self, Signals};
 use crate::host::launch::{Ground, launch};
@@ -37,6 +38,7 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     };
     let plan = decide(env, options, &state)?;
     super::warn(&plan.warnings);
+    make::check_agent(&plan)?;
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     let console = make::console_socket(options.console_socket.as_deref(), terminal, options.detach)?;
     let cgroup = cgroup::open(&state.cgroup)?;
@@ -50,6 +52,10 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     // Before the program runs, so that it finds a terminal of the right size.
     let attended = recorded.and_then(|()| console::attend(child.terminal.take(), console.as_ref()));
     let relay = attended.inspect_err(|_| child.kill())?;
+    if let Some(listener) = plan.process.as_ref().and_then(|p| p.listener.as_ref()) {
+        let agent = Agent::connect(listener, &state, child.pid, agent::Status::Running);
+        child.agent = Some(agent.inspect_err(|_| child.kill())?);
+    }
     child.tell(ToChild::Go)?;
     child.until_running(&plan)?;
     let Some(signals) = signals else { return Ok(0) };

@@ -2,9 +2,8 @@
 //!
 //! It says what the runtime can do, whatever the host can do, and only what it really does.
 
-use crate::host::hooks::ANNOTATIONS;
 use crate::plan::{hooks, identity, mounts, seccomp};
-use crate::spec::validate::SECCOMP_ACTIONS_TO_COME;
+use crate::spec::annotations::HONOURED;
 use serde_json::{Value, json};
 
 /// The oldest `ociVersion` that is accepted.
@@ -14,8 +13,6 @@ pub const OCI_VERSION_MAX: &str = "1.3.0";
 
 /// The features document.
 pub fn features() -> Value {
-    let refused = |action: &&&str| !SECCOMP_ACTIONS_TO_COME.contains(*action);
-    let actions: Vec<_> = seccomp::actions().iter().filter(refused).collect();
     json!({
         "ociVersionMin": OCI_VERSION_MIN,
         "ociVersionMax": OCI_VERSION_MAX,
@@ -27,7 +24,7 @@ pub fn features() -> Value {
             "cgroup": {"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false},
             "seccomp": {
                 "enabled": true,
-                "actions": actions,
+                "actions": seccomp::actions(),
                 "operators": seccomp::operators(),
                 "archs": seccomp::architectures(),
                 "knownFlags": seccomp::flags(),
@@ -39,8 +36,12 @@ pub fn features() -> Value {
             "mountExtensions": {"idmap": {"enabled": false}},
             "netDevices": {"enabled": false},
         },
-        "annotations": {},
-        "potentiallyUnsafeConfigAnnotations": ANNOTATIONS,
+        "annotations": {
+            "io.github.seccomp.libseccomp.version": seccomp::libseccomp_version(),
+            "tierce.commit": env!("TIERCE_COMMIT"),
+            "tierce.version": env!("CARGO_PKG_VERSION"),
+        },
+        "potentiallyUnsafeConfigAnnotations": HONOURED,
     })
 }
 

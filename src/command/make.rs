@@ -5,13 +5,15 @@ use super::Env;
 use crate::child::Gate;
 use crate::cli::{Config, CreateOptions};
 use crate::error::{Context, Error, Result};
+use crate::host::agent::{self, Agent};
 use crate::host::cgroup::{self, Cgroup, Record};
 use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
-use crate::host::{console, probe};
-use crate::log::{Utc, debug};
+use crate::host::{console, probe, socket};
+use crate::log::{self, Utc, debug};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Sandbox, hooks};
+use crate::spec::annotations::{self, PIDFD_RECEIVER};
 use crate::spec::bundle::{self, Bundle, ConfigSource};
 use crate::spec::config::Hooks;
 use crate::spec::validate;
@@ -34,6 +36,8 @@ pub struct Prepared {
     pub state: State,
     /// `--console-socket`, connected.
     pub console: Option<OwnedFd>,
+    /// Who gets a pidfd of init, connected.
+    pub pidfd_receiver: Option<OwnedFd>,
 }
 
 /// Parse, validate, plan: everything that can be known beforehand.
@@ -53,11 +57,27 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| name(&options.config))?;
     check_cgroup(&plan)?;
     debug(format_args!("bundle {} is planned", bundle.dir.display()));
+    for call in plan.process.iter().flat_map(|p| &p.seccomp).flat_map(|filter| &filter.unknown) {
+        debug(format_args!("linux.seccomp: {call:?} is no system call that we know, left out"));
+    }
     super::warn(&plan.warnings);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     let console = console_socket(options.console_socket.as_deref(), terminal, detached)?;
+    check_agent(&plan)?;
+    let pidfd_receiver = pidfd_receiver(&plan)?;
     let state = first_state(&bundle, &plan, options, facts.uid);
-    Ok(Prepared { plan, state, console })
+    Ok(Prepared { plan, state, console, pidfd_receiver })
+}
+
+/// Looks whether a seccomp agent can be there, if one is needed.
+pub fn check_agent(plan: &Plan) -> Result<()> {
+    plan.process.as_ref().and_then(|p| p.listener.as_ref()).map_or(Ok(()), Agent::check)
+}
+
+fn pidfd_receiver(plan: &Plan) -> Result<Option<OwnedFd>> {
+    let Sandbox::New(container) = &plan.sandbox else { return Ok(None) };
+    let Some(path) = &container.pidfd_receiver else { return Ok(None) };
+    socket::connect(path, &format!("annotations[{PIDFD_RECEIVER:?}]: {}", path.display())).map(Some)
 }
 
 /// What a caller without root may not do with cgroups is told before anything is done.
@@ -76,8 +96,14 @@ pub fn load(dir: &Path, config: &Config) -> Result<Bundle> {
         Config::Stdin => ConfigSource::Stdin,
     };
     let bundle = bundle::load(dir, &source)?;
-    for warning in validate::check(&bundle.spec).context(|| name(config))? {
+    let checked = validate::check(&bundle.spec).map_err(|error| bundle.locate(error));
+    for warning in checked.context(|| name(config))? {
         crate::log::warn(format_args!("{}: {}: {}", name(config), warning.path, warning.text));
+    }
+    if log::enabled(log::Level::Debug) {
+        for key in annotations::without_effect(&bundle.spec) {
+            debug(format_args!("{}: annotations[{key:?}]: has no effect", name(config)));
+        }
     }
     Ok(bundle)
 }
@@ -142,6 +168,7 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         new_keyring: !options.no_new_keyring,
         hooks: bundle.spec.hooks.as_ref().map(after_create).unwrap_or_default(),
         program: program.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
+        listener: plan.process.as_ref().and_then(|p| p.listener.clone()),
         config: match &options.config {
             Config::InBundle => Some(bundle.dir.join("config.json")),
             Config::File(path) => path.canonicalize().ok(),
@@ -242,15 +269,28 @@ impl Making {
         self.launched.as_mut().ok_or_else(no_child)
     }
 
-    /// Puts the child on record, and its pid into `--pid-file`.
-    pub fn record(&mut self, pid_file: Option<&Path>) -> Result<()> {
+    /// Puts the child on record, its pid into `--pid-file`, and its pidfd where that is wanted.
+    pub fn record(&mut self, pid_file: Option<&Path>, pidfd_receiver: Option<&OwnedFd>) -> Result<()> {
         let pid = self.child()?.pid;
         self.state.pid = pid;
         self.state.start_time = state::start_time(pid).unwrap_or(0);
         self.dir.write(&self.state)?;
         debug(format_args!("container {} is on record", self.state.id));
         pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))?;
+        if let Some(receiver) = pidfd_receiver {
+            let sent = sys::socket::send_all(receiver.as_fd(), b"pidfd", self.child()?.pidfd.as_fd());
+            sent.context(|| format!("annotations[{PIDFD_RECEIVER:?}]: send the pidfd"))?;
+        }
         self.dir.made()
+    }
+
+    /// Asks the seccomp agent, if one is needed, to wait for the notification fd of the child.
+    pub fn ask_agent(&mut self) -> Result<()> {
+        if let Some(listener) = &self.state.listener {
+            let agent = Agent::connect(listener, &self.state, self.state.pid, agent::Status::Creating)?;
+            self.child()?.agent = Some(agent);
+        }
+        Ok(())
     }
 
     /// Nothing is undone any more.

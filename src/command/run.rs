@@ -25,9 +25,10 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
         sys::process::set_subreaper().context(|| "become a subreaper")?;
     }
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
-    let Prepared { plan, state, console } = prepared;
+    let Prepared { plan, state, console, pidfd_receiver } = prepared;
     let mut making = Making::begin(env, &plan, state, false)?;
-    let relay = before_the_program(&mut making, &plan, options, console.as_ref())?;
+    let relay = before_the_program(&mut making, &plan, options, console.as_ref(), pidfd_receiver.as_ref())?;
+    making.ask_agent()?;
     making.child()?.tell(ToChild::Go)?;
     making.until_ready(&plan)?;
     making.until_running(&plan)?;
@@ -52,12 +53,13 @@ fn before_the_program(
     plan: &Plan,
     options: &RunOptions,
     console: Option<&OwnedFd>,
+    pidfd_receiver: Option<&OwnedFd>,
 ) -> Result<Option<Relay>> {
     let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     if hops || terminal {
         making.until_ready(plan)?;
     }
-    making.record(options.create.pid_file.as_deref())?;
+    making.record(options.create.pid_file.as_deref(), pidfd_receiver)?;
     console::attend(making.child()?.terminal.take(), console)
 }

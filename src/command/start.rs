@@ -2,11 +2,13 @@
 
 use super::{Env, delete};
 use crate::error::{Context, Error, Result};
+use crate::host::agent::{self, Agent};
 use crate::host::hooks;
 use crate::log;
 use crate::plan::describe;
 use crate::plan::hooks::{Kind, plan};
 use crate::state::{self, Dir, State, Status};
+use crate::sys;
 use crate::wire::{self, FromChild, ToChild};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,7 +31,7 @@ fn start(env: &Env, id: &str) -> Result<()> {
         Status::Creating => return Err(Error::new("cannot start a container that is still being created")),
     }
     let planned = plan(&state.hooks, &state.bundle)?;
-    let gate = open_gate(&dir, &state)?;
+    let (gate, agent) = open_gate(&dir, &state)?;
     let gate = gate.as_fd();
     until_let_in(gate, &state)?;
     let child = hooks::Child {
@@ -39,7 +41,7 @@ fn start(env: &Env, id: &str) -> Result<()> {
         gone: &|| ended(&state),
     };
     hooks::let_run(planned.of(Kind::StartContainer), &state, &child).inspect_err(|_| end(&dir, &state))?;
-    until_running(gate, &state)?;
+    until_running(gate, agent, &state)?;
     hooks::run(planned.of(Kind::Poststart), &state, state.pid).inspect_err(|_| end(&dir, &state))
 }
 
@@ -48,18 +50,23 @@ fn already_running() -> Error {
 }
 
 /// Of several that want to start it, the one that takes the gate away does.
-fn open_gate(dir: &Dir, state: &State) -> Result<OwnedFd> {
+fn open_gate(dir: &Dir, state: &State) -> Result<(OwnedFd, Option<Agent>)> {
     let Some(gate) = dir.connect_gate()? else {
         return Err(match state::is_alive(state) {
             true => already_running(),
             false => Error::new("cannot start a container that has stopped: its init is gone"),
         });
     };
+    let agent = match &state.listener {
+        // While the container is still there to be started once more.
+        Some(listener) => Some(Agent::connect(listener, state, state.pid, agent::Status::Creating)?),
+        None => None,
+    };
     if !dir.remove_gate()? {
         return Err(already_running());
     }
     wire::tell(gate.as_fd(), ToChild::Go).map_err(|_| gone())?;
-    Ok(gate)
+    Ok((gate, agent))
 }
 
 fn until_let_in(gate: BorrowedFd, state: &State) -> Result<()> {
@@ -68,14 +75,25 @@ fn until_let_in(gate: BorrowedFd, state: &State) -> Result<()> {
             FromChild::Ready => return Ok(()),
             FromChild::Closed => return Err(ended(state)),
             FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
-            FromChild::Mounted | FromChild::HookEnded(_) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Listener(_) => {}
         }
     }
 }
 
 /// The connection closes when the program runs, but also when init ends before.
-fn until_running(gate: BorrowedFd, state: &State) -> Result<()> {
-    while !matches!(next(gate, state)?, FromChild::Closed) {}
+fn until_running(gate: BorrowedFd, mut agent: Option<Agent>, state: &State) -> Result<()> {
+    loop {
+        match next(gate, state)? {
+            FromChild::Closed => break,
+            FromChild::Listener(listener) => {
+                let handed_over = agent.take().map_or(Ok(()), |agent| agent.hand_over(listener));
+                handed_over.inspect_err(|_| kill(state))?;
+                wire::tell(gate, ToChild::Listening).map_err(|_| gone())?;
+            }
+            FromChild::Ready | FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) => {}
+        }
+    }
     match state::has_executed(state.pid) {
         Some(false) => Err(ended(state)),
         Some(true) | None => Ok(()),
@@ -104,5 +122,12 @@ fn ended(state: &State) -> Error {
 fn end(dir: &Dir, state: &State) {
     if let Err(e) = delete::end(dir, state) {
         log::warn(format_args!("{}", e.one_line()));
+    }
+}
+
+/// It cannot end by itself: its last calls might wait for an agent.
+fn kill(state: &State) {
+    if let Some(init) = state::init(state) {
+        let _ = sys::pidfd::send_signal(init.as_fd(), libc::SIGKILL);
     }
 }

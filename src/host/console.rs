@@ -1,13 +1,12 @@
 //! Terminals: handing a pty master to `--console-socket`, or carrying bytes between it and the
 //! caller's own terminal.
 
-use crate::error::{Context, Error, Result};
+use super::socket;
+use crate::error::{Context, Result};
 use crate::sys;
 use crate::sys::fs::stdio;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Connects to `--console-socket`, before anything is made.
@@ -15,23 +14,7 @@ use std::path::Path;
 /// # Errors
 /// Nobody listens there.
 pub fn connect(path: &Path) -> Result<OwnedFd> {
-    let failed = || format!("--console-socket {}", path.display());
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| Error::new("is no socket").context(failed()))?;
-    // By way of an fd: sun_path has 108 bytes (unix(7)).
-    let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let c = |bytes: Vec<u8>| CString::new(bytes).map_err(|e| Error::new(e.to_string()).context(failed()));
-    let dir = sys::fs::openat(sys::fs::CWD, &c(directory.as_os_str().as_bytes().to_vec())?, flags, 0)
-        .context(failed)?;
-    let mut short = format!("/proc/self/fd/{}/", std::os::fd::AsRawFd::as_raw_fd(&dir)).into_bytes();
-    short.extend_from_slice(name.as_bytes());
-    sys::socket::connect_stream(&c(short)?).map_err(|e| {
-        let error = Error::io(failed(), &e);
-        match e.raw_os_error() {
-            Some(libc::ECONNREFUSED) => error.hint("nobody listens there, or it is no socket"),
-            _ => error,
-        }
-    })
+    socket::connect(path, &format!("--console-socket {}", path.display()))
 }
 
 /// Sends the master over the socket, with its name as the message, as runc does.

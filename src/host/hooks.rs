@@ -6,6 +6,7 @@ use crate::child::hooks::become_hook;
 use crate::error::{Context, Error, Result};
 use crate::log;
 use crate::plan::hooks::{self as plan, Hook, Kind};
+use crate::spec::annotations::{HOOKS_STDERR, HOOKS_STDOUT};
 use crate::state::{State, Status};
 use crate::sys;
 use crate::sys::process::Cloned;
@@ -17,9 +18,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use watch::{Runner, Watch};
-
-/// crun's annotations: a file that the standard output and error of all hooks are appended to.
-pub const ANNOTATIONS: [&str; 2] = ["run.oci.hooks.stdout", "run.oci.hooks.stderr"];
 
 /// What a hook reads from its standard input (runtime.md, "State").
 #[derive(Serialize)]
@@ -37,7 +35,7 @@ struct Input<'a> {
 /// What hooks of one kind have in common.
 struct Occasion {
     input: Vec<u8>,
-    /// Files of the annotations in place of a pipe to us, by [`ANNOTATIONS`].
+    /// Files of the annotations in place of a pipe to us, by [`HOOKS_STDOUT`] and [`HOOKS_STDERR`].
     files: [Option<File>; 2],
 }
 
@@ -70,7 +68,7 @@ fn open_files(state: &State) -> Result<[Option<File>; 2]> {
         let path = state.annotations.get(name).filter(|path| !path.is_empty());
         path.map(|path| append_to(path).context(|| format!("annotations[{name:?}]: {path:?}"))).transpose()
     };
-    Ok([open(ANNOTATIONS[0])?, open(ANNOTATIONS[1])?])
+    Ok([open(HOOKS_STDOUT)?, open(HOOKS_STDERR)?])
 }
 
 /// A FIFO that nobody reads is an error (ENXIO) rather than an open that never returns.

@@ -1,5 +1,6 @@
 //! The host's script of a launch: open what the child needs, clone, write maps, wait for the barriers.
 
+use super::agent::Agent;
 use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Cgroup};
@@ -51,6 +52,8 @@ pub struct Launched {
     pub pidfd: OwnedFd,
     /// The pty master (process.terminal), once the child has sent it.
     pub terminal: Option<OwnedFd>,
+    /// Who gets the notification fd of the filter; told before the gate is opened.
+    pub agent: Option<Agent>,
     socket: OwnedFd,
     last_barrier: &'static str,
 }
@@ -127,7 +130,7 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
             return Err(cgroup.unwrap_or_else(|| describe::clone_failed(namespaces, &e)));
         }
     };
-    let mut launched = Launched { pid, pidfd, terminal: None, socket, last_barrier: "cloned" };
+    let mut launched = Launched { pid, pidfd, terminal: None, agent: None, socket, last_barrier: "cloned" };
     let assisted = borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd()));
     assisted.inspect_err(|_| launched.kill())?;
     Ok(launched)
@@ -184,7 +187,8 @@ impl Launched {
                 FromChild::Failure(_)
                 | FromChild::Terminal(_)
                 | FromChild::Hopped(..)
-                | FromChild::HookEnded(_) => {}
+                | FromChild::HookEnded(_)
+                | FromChild::Listener(_) => {}
             }
         }
         Ok(())
@@ -233,8 +237,21 @@ impl Launched {
                 (self.pidfd, self.pid) = (pidfd, pid);
                 self.next(plan)
             }
-            other => Ok(other),
+            FromChild::Listener(fd) => {
+                self.hand_over(fd).inspect_err(|_| self.kill())?;
+                self.next(plan)
+            }
+            other @ (FromChild::Ready | FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Closed) => {
+                Ok(other)
+            }
         }
+    }
+
+    /// The program may call what the filter notifies of when the agent can be asked.
+    fn hand_over(&mut self, listener: OwnedFd) -> Result<()> {
+        let agent = self.agent.take().ok_or_else(|| Error::new("linux.seccomp: no agent was asked"))?;
+        agent.hand_over(listener)?;
+        self.tell(ToChild::Listening)
     }
 
     fn died(&self, plan: &Plan) -> Error {

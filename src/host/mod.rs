@@ -1,5 +1,6 @@
 //! Stage 3, the host's half: probe, cgroups, the clone, the record of it.
 
+pub mod agent;
 pub mod cgroup;
 pub mod console;
 pub mod foreground;
@@ -7,3 +8,4 @@ pub mod hooks;
 pub mod idmap;
 pub mod launch;
 pub mod probe;
+pub mod socket;

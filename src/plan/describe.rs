@@ -4,7 +4,7 @@ pub mod hooks;
 
 use super::mounts::{Mount, Source};
 use super::namespaces::{Kind, NamespacePlan, UserNamespace};
-use super::{Container, Plan, Sandbox, identity};
+use super::{Container, Plan, Sandbox, identity, seccomp};
 use crate::error::{Error, errno_text};
 use crate::sys::process::Ended;
 use crate::wire::{Failure, Step};
@@ -161,8 +161,9 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
         Step::NoNewPrivileges => simple("process.noNewPrivileges".into()),
         Step::Seccomp => {
             let length = process.seccomp.as_ref().map_or(0, |s| s.program.len());
-            simple(format!("linux.seccomp: load the filter ({length} instructions)"))
+            seccomp::refused(format!("linux.seccomp: load the filter ({length} instructions)"), f)
         }
+        Step::SeccompListener => seccomp::not_handed_over(f),
         Step::Terminal if f.index == 0 => simple("process.terminal: open /dev/pts/ptmx".into())
             .hint("a terminal needs a mount of type devpts at /dev/pts"),
         Step::Terminal | Step::TerminalConsole => simple("process.terminal".into()),
@@ -372,9 +373,13 @@ pub fn died(plan: &Plan, ended: Ended, barrier: &str) -> Error {
                 None => error,
             }
         }
-        Ended::Killed(libc::SIGSYS) => Error::new(format!(
-            "init was killed after {barrier:?} by the seccomp filter (SIGSYS): linux.seccomp must allow execve"
-        )),
+        Ended::Killed(libc::SIGSYS) => {
+            let notifies = plan.process.as_ref().is_some_and(|p| p.listener.is_some());
+            let calls = if notifies { "execve and waitid" } else { "execve" };
+            Error::new(format!(
+                "init was killed after {barrier:?} by the seccomp filter (SIGSYS): linux.seccomp must allow {calls}"
+            ))
+        }
         Ended::Killed(signal) => {
             let error = Error::new(format!("init was killed after {barrier:?} by signal {signal}"));
             match plan.process.as_ref().is_some_and(|p| p.seccomp.is_some()) {
@@ -399,7 +404,8 @@ pub fn start_failure(name: &str, f: &Failure) -> Error {
     match f.step {
         Step::Execute if f.index == u16::MAX => Error::new("process: is missing, there is nothing to start"),
         Step::Execute | Step::FindProgram => program(name, f),
-        Step::Seccomp => Error::errno("linux.seccomp: load the filter", f.errno),
+        Step::Seccomp => seccomp::refused("linux.seccomp: load the filter".into(), f),
+        Step::SeccompListener => seccomp::not_handed_over(f),
         Step::Capabilities | Step::AmbientSet => Error::errno("process.capabilities", f.errno),
         step => Error::new(format!("{}: {}", words(step), errno_text(f.errno))),
     }

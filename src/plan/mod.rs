@@ -18,6 +18,7 @@ pub mod process;
 pub mod seccomp;
 
 use crate::error::{Error, Result};
+use crate::spec::annotations::{self, PIDFD_RECEIVER};
 use crate::spec::config::{self, Spec};
 use crate::spec::validate::sysctl;
 use namespaces::{Kind, NamespacePlan};
@@ -129,6 +130,8 @@ pub struct Container {
     pub domainname: Option<CString>,
     /// Programs at the turns of its life.
     pub hooks: hooks::HookPlan,
+    /// The socket that gets a pidfd of init.
+    pub pidfd_receiver: Option<PathBuf>,
 }
 
 /// The root filesystem.
@@ -197,7 +200,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             let around = process::Around {
                 id: &options.id,
                 identity,
-                seccomp: linux.seccomp.as_ref(),
+                spec,
                 facts,
                 new_keyring: options.new_keyring,
                 preserve_fds: options.preserve_fds,
@@ -223,6 +226,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             Some(hooks) => hooks::plan(hooks, &options.bundle)?,
             None => hooks::HookPlan::default(),
         },
+        pidfd_receiver: annotations::value(spec, PIDFD_RECEIVER).map(PathBuf::from),
         namespaces,
         cgroup,
     };
@@ -254,7 +258,7 @@ pub fn exec(
     let around = process::Around {
         id: &options.id,
         identity: identity::plan(process, linux, user, facts, &mut warnings)?,
-        seccomp: linux.seccomp.as_ref(),
+        spec,
         facts,
         new_keyring: options.new_keyring,
         preserve_fds: options.preserve_fds,

@@ -6,6 +6,7 @@ use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
 use super::process::Process;
 use super::{Container, Plan, Sandbox, identity};
+use crate::spec::annotations::PIDFD_RECEIVER;
 use crate::sys::mount::{ATTR_ATIME, ATTR_NOSYMFOLLOW, MountAttr};
 use serde::Serialize;
 use std::ffi::CStr;
@@ -130,6 +131,10 @@ fn host_after_clone(out: &mut Lines, c: &Container, process: Option<&Process>) {
             out.add("write", "\"deny\" to setgroups", "linux.gidMappings");
         }
         out.add("write", format!("{:?} to gid_map", one_line(&maps.gid_map)), "linux.gidMappings");
+    }
+    if let Some(receiver) = &c.pidfd_receiver {
+        let object = format!("a pidfd of init to the socket {}", receiver.display());
+        out.add("send", object, format!("annotations[{PIDFD_RECEIVER:?}]"));
     }
 }
 
@@ -293,6 +298,10 @@ fn program(out: &mut Lines, p: &Process, plan: &HookPlan) {
     }
     if let Some(filter) = &p.seccomp {
         out.add("seccomp", format!("a filter of {} instructions", filter.program.len()), "linux.seccomp");
+    }
+    if let Some(listener) = &p.listener {
+        let object = format!("the notification fd to the socket {}", listener.path.display());
+        out.add("send", object, &listener.location);
     }
     if late {
         capabilities(out, p);

@@ -30,6 +30,8 @@ pub struct Process {
     pub terminal: Option<Terminal>,
     /// System call filter.
     pub seccomp: Option<seccomp::Filter>,
+    /// Who gets its notification fd.
+    pub listener: Option<seccomp::Listener>,
     /// To be written to /proc/PID/oom_score_adj; `None` where it has that value already.
     pub oom_score_adj: Option<i32>,
     /// Name of a new session keyring.
@@ -51,8 +53,8 @@ pub struct Around<'a> {
     pub id: &'a str,
     /// Its identity.
     pub identity: Identity,
-    /// linux.seccomp
-    pub seccomp: Option<&'a config::Seccomp>,
+    /// The whole configuration, for the filter.
+    pub spec: &'a config::Spec,
     /// Host probes.
     pub facts: &'a Facts,
     /// `--no-new-keyring` was not given.
@@ -75,6 +77,7 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
     };
     let cwd_in_root =
         InRoot::new(&process.cwd).ok_or_else(|| crate::error::Error::new("process.cwd: holds a NUL byte"))?;
+    let (seccomp, listener) = seccomp::plan(around.spec)?.unzip();
     let keyring = around.new_keyring.then(|| super::c_string("id", &format!("_ses.{}", around.id)));
     Ok(Process {
         candidates: candidates(args.first().map_or("", |a| a), &process.env)?,
@@ -89,7 +92,8 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
                 .filter(|s| s.width > 0 || s.height > 0)
                 .map(|s| Size { rows: s.height, columns: s.width }),
         }),
-        seccomp: around.seccomp.map(seccomp::compile).transpose()?,
+        seccomp,
+        listener: listener.flatten(),
         oom_score_adj: process.oom_score_adj.filter(|adj| *adj != around.facts.oom_score_adj),
         keyring: keyring.transpose()?,
         preserve_fds: around.preserve_fds,

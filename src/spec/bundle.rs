@@ -2,10 +2,14 @@
 //! `exec`.
 
 mod parse;
+mod position;
+mod unknown;
 
 use crate::error::{Context, Error, Result};
+use crate::log::{self, Level};
 use crate::spec::config::{Process, Spec};
 use crate::spec::validate;
+use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,6 +24,15 @@ pub struct Bundle {
     pub dir: PathBuf,
     /// Its configuration.
     pub spec: Spec,
+    /// The text of it.
+    text: String,
+}
+
+impl Bundle {
+    /// Adds to every mistake of the configuration where in its text that is, if people have written it.
+    pub fn locate(&self, error: Error) -> Error {
+        parse::locate(error, &self.text)
+    }
 }
 
 /// Where the configuration of a bundle is.
@@ -53,8 +66,20 @@ pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
             (name, text)
         }
     };
-    let spec = parse::document(&text, validate::report_on).context(|| name)?;
-    Ok(Bundle { dir, spec })
+    let spec = parse::document(&text, validate::report_on).context(|| name.as_str())?;
+    tell_unknown::<Spec>(&text, &name);
+    Ok(Bundle { dir, spec, text })
+}
+
+/// With `--debug`: what of a configuration is ignored.
+fn tell_unknown<T: for<'de> Deserialize<'de>>(text: &str, name: &str) {
+    if !log::enabled(Level::Debug) {
+        return;
+    }
+    for unknown in unknown::members::<T>(text) {
+        let meant = unknown.near.map_or(String::new(), |near| format!(", did you mean {near}?"));
+        log::debug(format_args!("{name}: {}: not known, ignored{meant}", unknown.path));
+    }
 }
 
 /// Reads and parses a process.json, as `exec --process` takes it.
@@ -63,7 +88,10 @@ pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
 /// Those of [`load`].
 pub fn load_process(path: &Path) -> Result<Process> {
     let text = read_file(path)?;
-    parse::document(&text, validate::report_on_process).context(|| path.display().to_string())
+    let name = path.display().to_string();
+    let process = parse::document(&text, validate::report_on_process).context(|| name.as_str())?;
+    tell_unknown::<Process>(&text, &name);
+    Ok(process)
 }
 
 fn directory(bundle: &Path) -> Result<PathBuf> {

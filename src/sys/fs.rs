@@ -270,6 +270,19 @@ pub fn cloexec_from(first: u32) -> io::Result<()> {
         .map(drop)
 }
 
+/// Closes `first` and all fds above it but one (close_range(2)), whoever owns them: for a process that
+/// is about to execute a program.
+pub fn close_all_but(keep: BorrowedFd, first: u32) -> io::Result<()> {
+    let keep = keep.as_raw_fd() as u32;
+    for (from, to) in [(first, keep - 1), (first.max(keep + 1), u32::MAX)] {
+        if from <= to {
+            // SAFETY: the caller sees to it that none of these is used any more.
+            check(unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) })?;
+        }
+    }
+    Ok(())
+}
+
 /// dup2(2) onto one of the standard streams; the copy stays open over execve.
 pub fn dup_onto_stdio(fd: impl AsFd, target: i32) -> io::Result<()> {
     assert!((0..=2).contains(&target));
@@ -282,6 +295,12 @@ pub fn stdio(number: i32) -> BorrowedFd<'static> {
     assert!((0..=2).contains(&number));
     // SAFETY: main makes sure that 0 to 2 are open, and nothing closes them.
     unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// An fd that another process has put into the table of fds which it shares with this one.
+pub fn shared(fd: i32) -> Option<BorrowedFd<'static>> {
+    // SAFETY: not -1; should nothing be open there, every call says EBADF.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
 /// Is there an entry of this name (faccessat(2), F_OK, the entry itself)?

@@ -15,6 +15,7 @@ pub mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod security;
+pub mod shared;
 pub mod signal;
 pub mod socket;
 pub mod terminal;

@@ -56,6 +56,28 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd>) -> io::Result<Cloned> {
     }
 }
 
+/// Which side of [`clone_sharing_fds`] this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// The new process.
+    Child,
+    /// The caller, with the new process's pid in its own pid namespace.
+    Parent(i32),
+}
+
+/// clone3(2) like fork(2), but caller and child have one table of fds (`CLONE_FILES`).
+pub fn clone_sharing_fds() -> io::Result<Sharing> {
+    // SAFETY: an all-zero clone_args asks for nothing.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = libc::CLONE_FILES as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: no stack and no CLONE_VM: the child gets a copy of the memory, as by fork(2).
+    match check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) })? {
+        0 => Ok(Sharing::Child),
+        pid => Ok(Sharing::Parent(pid as i32)),
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -77,8 +99,17 @@ impl Ended {
 
 /// waitid(2) on a pidfd: blocks until the process has ended and reaps it.
 pub fn wait(pidfd: BorrowedFd) -> io::Result<Ended> {
+    wait_for(libc::P_PIDFD, pidfd.as_raw_fd() as u32)
+}
+
+/// waitid(2) on a pid, which must be a child's: blocks until it has ended and reaps it.
+pub fn wait_pid(pid: i32) -> io::Result<Ended> {
+    wait_for(libc::P_PID, pid as u32)
+}
+
+fn wait_for(kind: libc::idtype_t, id: u32) -> io::Result<Ended> {
     loop {
-        match waitid(libc::P_PIDFD, pidfd.as_raw_fd() as u32, libc::WEXITED) {
+        match waitid(kind, id, libc::WEXITED) {
             Ok(Some((_, ended))) => return Ok(ended),
             Ok(None) => {}
             Err(e) if e.raw_os_error() == Some(libc::EINTR) => {}
@@ -124,6 +155,18 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
 pub fn effective_ids() -> (u32, u32) {
     // SAFETY: these calls cannot fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// getpid(2), getppid(2): as this process's pid namespace has them; 0 is a parent outside of it.
+pub fn pids() -> (i32, i32) {
+    // SAFETY: these calls cannot fail.
+    unsafe { (libc::getpid(), libc::getppid()) }
+}
+
+/// sched_yield(2): lets others run first.
+pub fn give_way() {
+    // SAFETY: no arguments; it cannot fail.
+    unsafe { libc::sched_yield() };
 }
 
 /// setsid(2)
@@ -196,7 +239,8 @@ pub fn set_subreaper() -> io::Result<()> {
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).map(drop)
 }
 
-/// PR_SET_PDEATHSIG: SIGKILL for the caller when its parent ends.
+/// PR_SET_PDEATHSIG with SIGKILL: this process ends when its parent does. Too late for one that is gone
+/// already, so look at [`pids`] afterwards.
 pub fn die_with_parent() -> io::Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0).map(drop)
 }

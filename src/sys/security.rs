@@ -57,12 +57,18 @@ pub fn capset(sets: CapSets) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) }).map(drop)
 }
 
-/// seccomp(2) `SECCOMP_SET_MODE_FILTER`.
-pub fn seccomp_load(program: &[libc::sock_filter], flags: u32) -> io::Result<()> {
+/// The flags of seccomp(2) that are refused without a listener, or do nothing.
+pub const SECCOMP_LISTENER_FLAGS: u32 = (libc::SECCOMP_FILTER_FLAG_NEW_LISTENER
+    | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+    | libc::SECCOMP_FILTER_FLAG_TSYNC_ESRCH) as u32;
+
+/// seccomp(2) `SECCOMP_SET_MODE_FILTER`. With `SECCOMP_FILTER_FLAG_NEW_LISTENER` it gives the number of
+/// the notification fd, which is close-on-exec; else 0.
+pub fn seccomp_load(program: &[libc::sock_filter], flags: u32) -> io::Result<i32> {
     let prog = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     // SAFETY: prog describes one slice, which the kernel only reads.
     check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const prog) })
-        .map(drop)
+        .map(|fd| fd as i32)
 }
 
 /// keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`: a new anonymous session keyring.

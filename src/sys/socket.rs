@@ -46,18 +46,26 @@ pub fn listen(path: &CStr) -> io::Result<OwnedFd> {
 
 /// Connects to a listening `SOCK_SEQPACKET` socket; ECONNREFUSED at once if nobody holds it.
 pub fn connect(path: &CStr) -> io::Result<OwnedFd> {
-    connect_as(path, SEQPACKET)
+    connect_as(path, SEQPACKET, None)
 }
 
-/// Connects to a listening stream socket, as `--console-socket` names one.
-pub fn connect_stream(path: &CStr) -> io::Result<OwnedFd> {
-    connect_as(path, libc::SOCK_STREAM | libc::SOCK_CLOEXEC)
+/// Connects to a listening stream socket, as `--console-socket` names one. Neither this nor a later
+/// [`send_all`] waits longer than `seconds` for somebody who does not accept, or read: EAGAIN.
+pub fn connect_stream(path: &CStr, seconds: u32) -> io::Result<OwnedFd> {
+    connect_as(path, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, Some(seconds))
 }
 
-fn connect_as(path: &CStr, kind: i32) -> io::Result<OwnedFd> {
+fn connect_as(path: &CStr, kind: i32, seconds: Option<u32>) -> io::Result<OwnedFd> {
     // SAFETY: plain integers.
     let fd = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) }.into())?;
     let (addr, len) = address(path)?;
+    if let Some(seconds) = seconds {
+        let time = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
+        let (time, size) = ((&raw const time).cast(), size_of_val(&time) as libc::socklen_t);
+        let (raw, level, option) = (fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDTIMEO);
+        // SAFETY: time is a timeval of that size.
+        check(unsafe { libc::setsockopt(raw, level, option, time, size) }.into())?;
+    }
     // SAFETY: addr is a sockaddr_un of that length.
     check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const addr).cast(), len) }.into())?;
     Ok(fd)
@@ -81,6 +89,19 @@ struct Control([u8; 24]);
 
 /// Sends one message, with one fd if there is one; a peer that is gone is EPIPE, not SIGPIPE.
 pub fn send(fd: BorrowedFd, data: &[u8], pass: Option<BorrowedFd>) -> io::Result<()> {
+    send_some(fd, data, pass).map(drop)
+}
+
+/// As [`send`] on a stream, whatever number of calls it takes; the fd goes with the first.
+pub fn send_all(fd: BorrowedFd, data: &[u8], pass: BorrowedFd) -> io::Result<()> {
+    let mut sent = send_some(fd, data, Some(pass))?;
+    while sent < data.len() {
+        sent += send_some(fd, &data[sent..], None)?;
+    }
+    Ok(())
+}
+
+fn send_some(fd: BorrowedFd, data: &[u8], pass: Option<BorrowedFd>) -> io::Result<usize> {
     let mut iov = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
     let mut control = Control([0; 24]);
     // SAFETY: an all-zero msghdr is a valid one.
@@ -100,7 +121,8 @@ pub fn send(fd: BorrowedFd, data: &[u8], pass: Option<BorrowedFd>) -> io::Result
         }
     }
     // SAFETY: msg points to live buffers only.
-    check(unsafe { libc::sendmsg(fd.as_raw_fd(), &msg, libc::MSG_NOSIGNAL) } as libc::c_long).map(drop)
+    check(unsafe { libc::sendmsg(fd.as_raw_fd(), &msg, libc::MSG_NOSIGNAL) } as libc::c_long)
+        .map(|sent| sent as usize)
 }
 
 /// Receives one message into `data` and at most one fd. 0 bytes: the other end was closed.

@@ -221,7 +221,7 @@ impl Runner<'_> {
                 None
             }
             (FromChild::Ready | FromChild::Mounted, _)
-            | (FromChild::Terminal(_) | FromChild::Hopped(..), _) => None,
+            | (FromChild::Terminal(_) | FromChild::Hopped(..) | FromChild::Listener(_), _) => None,
         })
     }
 

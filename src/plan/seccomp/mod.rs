@@ -45,21 +45,33 @@
 //!
 //! On s390 and s390x, where the kernel shows calls that it does not know as number 0, that is ENOSYS too.
 
+//! # Notifications
+//!
+//! With `SCMP_ACT_NOTIFY` seccomp(2) gives an fd, by which an agent answers calls. The child hands it to
+//! the host ([`crate::child`]), which sends it to the agent ([`crate::host::agent`]), before the program
+//! runs. An agent may be asked about any call, also those that the runtime itself makes by then.
+
 mod arch;
 mod assembler;
+mod failures;
 mod names;
 mod policy;
+mod raw;
 mod words;
 
-pub use words::{actions, architectures, check, flags, operators};
+pub(in crate::plan) use failures::{not_handed_over, refused};
+pub use words::{actions, architectures, check, flags, libseccomp_version, operators};
 
-use crate::error::{Error, Result};
-use crate::spec::config::Seccomp;
+use crate::error::{Error, Result, Violation};
+use crate::spec::annotations::{self, SECCOMP_BPF_DATA, SECCOMP_FAIL_UNKNOWN_SYSCALL, SECCOMP_RECEIVER};
+use crate::spec::config::{Seccomp, Spec};
 use arch::Arch;
 use assembler::Assembler;
 use policy::Policy;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 /// The kernel's limit, `BPF_MAXINSNS`.
 const MAX_INSTRUCTIONS: usize = 4096;
@@ -71,7 +83,7 @@ pub struct Filter {
     pub program: Vec<libc::sock_filter>,
     /// `SECCOMP_FILTER_FLAG_*`, with NEW_LISTENER if `notify`.
     pub flags: u32,
-    /// The profile has `SCMP_ACT_NOTIFY`: seccomp(2) returns the notification fd.
+    /// It has the action `SCMP_ACT_NOTIFY`: seccomp(2) returns the notification fd.
     pub notify: bool,
     /// Names of the profile that mean no system call to us on any architecture; they were skipped.
     pub unknown: Vec<String>,
@@ -86,6 +98,80 @@ impl fmt::Debug for Filter {
             .field("unknown", &self.unknown)
             .finish()
     }
+}
+
+/// Who answers the calls that a filter notifies of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listener {
+    /// The Unix socket that the agent listens on.
+    pub path: PathBuf,
+    /// `linux.seccomp.listenerMetadata`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
+    /// Where in the configuration the path is.
+    pub location: String,
+}
+
+/// The filter that a configuration asks for, if it does, and its agent, if it needs one.
+///
+/// # Errors
+///
+/// Those of [`compile`]; annotations that cannot be obeyed; a system call that is not known, where an
+/// annotation makes that an error.
+pub fn plan(spec: &Spec) -> Result<Option<(Filter, Option<Listener>)>> {
+    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+    let listener = listener(spec, profile);
+    let filter = match (annotations::value(spec, SECCOMP_BPF_DATA), profile) {
+        (Some(data), profile) => ready_made(data, profile, listener.is_some())?,
+        (None, Some(profile)) => compile(profile)?,
+        (None, None) => return Ok(None),
+    };
+    let strict = annotations::value(spec, SECCOMP_FAIL_UNKNOWN_SYSCALL).is_some_and(|value| value != "0");
+    match profile {
+        Some(profile) if strict && !filter.unknown.is_empty() => Err(unknown(profile, &filter.unknown)),
+        _ => {
+            let listener = listener.filter(|_| filter.notify);
+            Ok(Some((filter, listener)))
+        }
+    }
+}
+
+fn listener(spec: &Spec, profile: Option<&Seccomp>) -> Option<Listener> {
+    let own = profile.and_then(|profile| profile.listener_path.as_deref()).filter(|path| !path.is_empty());
+    let (path, location) = match own {
+        Some(path) => (path, "linux.seccomp.listenerPath".to_owned()),
+        None => (annotations::value(spec, SECCOMP_RECEIVER)?, format!("annotations[{SECCOMP_RECEIVER:?}]")),
+    };
+    let metadata = profile.and_then(|profile| profile.listener_metadata.clone());
+    Some(Listener { path: path.into(), metadata, location })
+}
+
+/// As crun does it, a listener is there whenever somebody waits for one: what the program returns may
+/// be known only when it runs.
+fn ready_made(data: &str, profile: Option<&Seccomp>, listener: bool) -> Result<Filter> {
+    let place = || format!("annotations[{SECCOMP_BPF_DATA:?}]");
+    let program = raw::program(data).map_err(|why| why.context(place()))?;
+    if raw::notifies(&program) && !listener {
+        return Err(Error::new(format!(
+            "{}: notifies, but neither linux.seccomp.listenerPath nor {SECCOMP_RECEIVER} says whom",
+            place()
+        )));
+    }
+    let flags = words::flag_bits(profile.and_then(|profile| profile.flags.as_deref()), listener);
+    Ok(Filter { program, flags, notify: listener, unknown: Vec::new() })
+}
+
+fn unknown(profile: &Seccomp, names: &[String]) -> Error {
+    let rules = profile.syscalls.iter().enumerate();
+    let all = rules.flat_map(|(i, rule)| rule.names.iter().enumerate().map(move |(j, name)| (i, j, name)));
+    let unknown = all.filter(|(.., name)| names.contains(name));
+    let violation = |(i, j, name): (usize, usize, &String)| Violation {
+        path: format!("linux.seccomp.syscalls[{i}].names[{j}]"),
+        text: format!("{name:?} is no system call that we know"),
+    };
+    Error::invalid(unknown.map(violation).collect())
+        .hint(format!("without the annotation {SECCOMP_FAIL_UNKNOWN_SYSCALL} it is left out"))
 }
 
 /// Compiles a profile for this machine's architecture.

@@ -78,6 +78,11 @@ pub fn flags() -> &'static [&'static str] {
     &FLAGS
 }
 
+/// The version of the linked libseccomp, whose tables of system calls are ours.
+pub fn libseccomp_version() -> String {
+    libseccomp::ScmpVersion::current().map_or_else(|_| String::new(), |version| version.to_string())
+}
+
 /// The `SECCOMP_RET_*` value of an action; its data is the errno of ERRNO and the message of TRACE,
 /// `EPERM` unless told (config-linux.md, seccomp).
 pub(super) fn action(name: &str, errno: Option<u32>) -> Option<u32> {

@@ -1,7 +1,8 @@
 //! JSON text to typed values: straight where all is well, and with all type errors at once where
 //! it is not.
 
-use crate::error::{Error, Result, Violation};
+use super::position;
+use crate::error::{Cause, Error, Result, Violation};
 use crate::spec::config::read::Object;
 use crate::spec::validate::Report;
 use crate::spec::validate::at::{At, overlap, quoted};
@@ -45,7 +46,7 @@ fn explain<T: DeserializeOwned>(text: &str, first: &serde_json::Error, validate:
     if repair.violations.is_empty() {
         return syntax(text, first);
     }
-    let error = Error::invalid(repair.violations);
+    let error = locate(Error::invalid(repair.violations), text);
     if rest.is_none() { error.hint("there may be more mistakes") } else { error }
 }
 
@@ -57,7 +58,20 @@ fn syntax(text: &str, error: &serde_json::Error) -> Error {
     let message = error.to_string();
     let why = message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message);
     let why = why.replace("recursion limit exceeded", "is nested deeper than 127 levels");
-    Error::new(format!("line {line} column {column}: {why}"))
+    let within = position::of_syntax_error(text).map_or(String::new(), |path| format!(" (in {path})"));
+    Error::new(format!("line {line} column {column}: {why}{within}"))
+}
+
+/// Adds the position of their values to the mistakes of an error.
+pub(super) fn locate(error: Error, text: &str) -> Error {
+    let Cause::Invalid(violations) = error.cause() else { return error };
+    let paths: Vec<_> = violations.iter().map(|violation| violation.path.as_str()).collect();
+    let positions = position::of(text, &paths);
+    error.with_each_mistake(|i, violation| {
+        if let Some(position) = positions[i] {
+            violation.text.push_str(&format!(" ({position})"));
+        }
+    })
 }
 
 /// One step from a value into it.

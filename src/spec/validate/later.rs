@@ -6,7 +6,7 @@
 
 use super::Report;
 use super::at::{At, quoted};
-use crate::spec::config::{Linux, Mount, Process, Resources, Seccomp, Spec};
+use crate::spec::config::{Linux, Mount, Process, Resources, Spec};
 use serde_json::Value;
 
 /// The members of an object, each with whether it asks for something.
@@ -43,9 +43,6 @@ const LINUX: &Members<Linux> = &[
 ];
 
 const NAMESPACES: &[&str] = &["time"];
-
-/// Seccomp actions that are known and refused.
-pub const SECCOMP_ACTIONS: &[&str] = &["SCMP_ACT_NOTIFY"];
 
 const RESOURCES: &Members<Resources> = &[
     ("blockIO", |r| asks(r.block_io.as_ref())),
@@ -106,20 +103,8 @@ fn check_linux(linux: &Linux, at: &At<'_>, report: &mut Report) {
     for (i, namespace) in linux.namespaces.iter().enumerate() {
         named(NAMESPACES, &namespace.typ, &namespaces.index(i).key("type"), report);
     }
-    if let Some(seccomp) = &linux.seccomp {
-        check_seccomp(seccomp, &at.key("seccomp"), report);
-    }
     if let Some(resources) = &linux.resources {
         each(RESOURCES, resources, &at.key("resources"), report);
-    }
-}
-
-/// `listenerPath` is to be ignored where no action notifies (config-linux.md, "Seccomp").
-fn check_seccomp(seccomp: &Seccomp, at: &At<'_>, report: &mut Report) {
-    named(SECCOMP_ACTIONS, &seccomp.default_action, &at.key("defaultAction"), report);
-    let rules = at.key("syscalls");
-    for (i, rule) in seccomp.syscalls.iter().enumerate() {
-        named(SECCOMP_ACTIONS, &rule.action, &rules.index(i).key("action"), report);
     }
 }
 
