@@ -278,7 +278,7 @@ fn kill_all_reaches_processes_in_cgroups_below(t: &Case) {
 /// Processes each of which starts the next one and ends: who kills them one by one is always late.
 fn forking<'c>(t: &'c Case, pid_namespace: bool) -> Container<'c> {
     t.needs_controller("pids");
-    let bundle = t.bundle().set("/linux/resources/pids", json!({"limit": 500}));
+    let bundle = t.bundle().set("/linux/resources/pids", json!({"limit": 10000}));
     let bundle = if pid_namespace { bundle } else { bundle.without_namespace("pid") };
     let script = "next='sh -c \"$0\" \"$0\" &'; for i in 1 2 3 4; do sh -c \"$next\" \"$next\" & done; \
                   sleep 300 & while :; do wait; done";

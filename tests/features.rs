@@ -160,7 +160,14 @@ fn only_what_this_release_does_is_claimed() {
     let linux = &all["linux"];
     let hooks = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
     assert_eq!(strings(&all["hooks"]), hooks);
-    let unsafe_annotations = ["run.oci.hooks.stdout", "run.oci.hooks.stderr"];
+    let unsafe_annotations = [
+        "run.oci.hooks.stderr",
+        "run.oci.hooks.stdout",
+        "run.oci.pidfd_receiver",
+        "run.oci.seccomp.receiver",
+        "run.oci.seccomp_bpf_data",
+        "run.oci.seccomp_fail_unknown_syscall",
+    ];
     assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);
     let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
     assert_eq!(strings(&linux["namespaces"]), namespaces);
