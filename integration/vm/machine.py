@@ -70,7 +70,8 @@ def user_mode_linux(guest, disks, terminal):
 
 def qemu(guest, disks):
     drives = []
-    for path, option in (("/mnt/root.ext4", "snapshot=on"), (f"{disks}/payload", "snapshot=on"),
+    # The image is read by several machines at once and written by none.
+    for path, option in (("/mnt/root.ext4", "snapshot=on,file.locking=off"), (f"{disks}/payload", "snapshot=on"),
                          (f"{disks}/results", "snapshot=off")):
         name = f"disk{len(drives)}"
         drives += ["-drive", f"if=none,id={name},file={path},format=raw,cache=unsafe,{option}",
