@@ -193,10 +193,7 @@ fn a_created_container_ends_when_its_state_is_gone(t: &Case) {
     let init = PathBuf::from(format!("/proc/{pid}/ns/pid"));
     assert!(init.exists());
     fs::remove_dir_all(t.path("state").join(&id)).expect("remove the state");
-    assert!(
-        soon(Duration::from_secs(15), || fs::read_link(&init).is_err()),
-        "it waits for a start that cannot come"
-    );
+    assert!(soon(PATIENCE, || fs::read_link(&init).is_err()), "it waits for a start that cannot come");
 }
 
 fn a_low_limit_of_open_files_does_not_keep_a_container_from_starting(t: &Case) {

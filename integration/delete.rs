@@ -1,7 +1,5 @@
 //! `delete`, with and without force.
 
-use std::time::Duration;
-
 use crate::harness::prelude::*;
 use crate::harness::soon;
 
@@ -134,7 +132,7 @@ fn delete_by_force_removes_a_state_directory_without_a_readable_state(t: &Case) 
         container.wait_until_stopped();
         // Where the cgroup was is in the state only.
         for dir in t.host.cgroups.directories(&container.cgroup_path()) {
-            soon(Duration::from_secs(1), || fs::remove_dir(&dir).is_ok() || !dir.exists());
+            soon(PATIENCE, || fs::remove_dir(&dir).is_ok() || !dir.exists());
         }
         break_state(t, &container, cut);
         container.delete_by_force().ok();

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::time::Duration;
 
 use crate::harness::prelude::*;
 use crate::harness::probe::{self, Entry};
@@ -342,7 +341,7 @@ fn denied_calls_are_logged_if_a_flag_says_so(t: &Case) {
     };
     // The kernel prints only some records in 5 s, so a program is run until it has one.
     let is_logged_soon = |(name, bundle): &(String, Bundle)| {
-        soon(Duration::from_secs(10), || {
+        soon(PATIENCE, || {
             t.run(bundle).fails();
             is_logged(name)
         })

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::soon;
+use super::{PATIENCE, soon};
 
 /// How a child has ended.
 type End = Arc<OnceLock<ExitStatus>>;
@@ -92,12 +92,12 @@ impl ChildProcess {
 impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
-        self.wait(Duration::from_secs(5));
+        self.wait(PATIENCE);
     }
 }
 
 /// Runs a command of the host to its end; whether it succeeded.
 pub fn succeeds(command: &mut Command) -> bool {
     let child = ChildProcess::spawn(command);
-    child.is_ok_and(|child| child.wait(Duration::from_secs(10)).is_some_and(|status| status.success()))
+    child.is_ok_and(|child| child.wait(PATIENCE).is_some_and(|status| status.success()))
 }

@@ -4,11 +4,10 @@ use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::case::{Case, parent_cgroup};
 use super::cgroups::join;
-use super::soon;
+use super::{PATIENCE, soon};
 
 /// What belongs to whom a cgroup is delegated to, beside its directory.
 pub const FILES: [&str; 3] = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
@@ -95,7 +94,7 @@ impl Drop for Delegated<'_> {
     fn drop(&mut self) {
         self.case.call_from_here();
         // What is still there then is told as left behind.
-        soon(Duration::from_secs(2), || {
+        soon(PATIENCE, || {
             for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
                 let _ = fs::remove_dir(entry.path());
             }

@@ -6,15 +6,12 @@ use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::PATIENCE;
 use super::case::Case;
 use super::child_process::ChildProcess;
-
-/// How long a call may take before it counts as hung.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A call that is being put together.
 pub struct Invocation<'c> {
@@ -194,8 +191,8 @@ impl Running<'_> {
 
     /// Waits for its end; an error text if that does not come.
     pub fn try_wait(mut self) -> Result<Output, String> {
-        let Some(status) = self.child.wait(LIMIT) else {
-            return Err(format!("hung: {} did not end within {LIMIT:?}", self.argv));
+        let Some(status) = self.child.wait(PATIENCE) else {
+            return Err(format!("hung: {} did not end within {PATIENCE:?}", self.argv));
         };
         self.done = true;
         self.case.remember_status(self.index, describe(status));

@@ -2,19 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::case::Case;
-use super::{mountinfo, soon};
+use super::{PATIENCE, mountinfo, soon};
 
 /// What is left of the case after its containers were deleted. Processes that are just ending get some time.
 pub fn find(case: &Case) -> Vec<String> {
     let mut left = Vec::new();
-    soon(Duration::from_secs(2), || {
+    soon(PATIENCE, || {
         left = find_now(case);
         left.is_empty()
     });
@@ -35,7 +34,7 @@ fn find_now(case: &Case) -> Vec<String> {
 
 /// Removes all of it, and the directory of the case.
 pub fn remove(case: &Case) {
-    soon(Duration::from_secs(5), || {
+    soon(PATIENCE, || {
         for pid in processes(case) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
@@ -44,7 +43,7 @@ pub fn remove(case: &Case) {
     for dir in mounts_below(&case.dir).iter().rev() {
         let _ = umount2(dir, MntFlags::MNT_DETACH);
     }
-    soon(Duration::from_secs(2), || {
+    soon(PATIENCE, || {
         case.host.cgroups.named(&case.id_prefix).iter().for_each(|dir| remove_cgroup(dir));
         case.host.cgroups.named(&case.id_prefix).is_empty()
     });

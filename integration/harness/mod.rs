@@ -34,10 +34,10 @@ pub mod prelude {
     pub use super::bundle::Bundle;
     pub use super::case::Case;
     pub use super::container::Container;
-    pub use super::eventually;
     pub use super::host::host_name;
     pub use super::invocation::{Output, Running};
     pub use super::notes::{HOOKS, Notes};
+    pub use super::{PATIENCE, eventually};
     pub use crate::cases;
     pub use serde_json::{Value, json};
     pub use std::fs;
@@ -93,11 +93,15 @@ fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
     Ok(runner::run(host, &chosen, &options))
 }
 
-/// Waits until `done`; panics after ten seconds.
+/// How long is waited for what must come. It bounds a wait and measures nothing, so it is ample: an
+/// emulated machine beside others has stood still for ten seconds.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done`; panics when [`PATIENCE`] is over.
 #[track_caller]
 pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    if !soon(Duration::from_secs(10), &mut done) {
-        panic!("still not after 10 s: {what}");
+    if !soon(PATIENCE, &mut done) {
+        panic!("still not after {PATIENCE:?}: {what}");
     }
 }
 

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use super::case::{Case, parent_cgroup};
 use super::cgroups::join;
 use super::child_process::ChildProcess;
-use super::soon;
+use super::{PATIENCE, soon};
 
 /// The same path in every hierarchy; removed in the end.
 pub struct Place<'c> {
@@ -64,7 +63,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         for dir in self.case.host.cgroups.directories(&self.path) {
             // What is still there then is told as left behind.
-            soon(Duration::from_secs(2), || fs::remove_dir(&dir).is_ok() || !dir.exists());
+            soon(PATIENCE, || fs::remove_dir(&dir).is_ok() || !dir.exists());
         }
     }
 }

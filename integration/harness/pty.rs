@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
@@ -66,8 +65,12 @@ impl Pty {
 
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
-        if !super::soon(Duration::from_secs(10), || self.printed().contains(text)) {
-            panic!("still not after 10 s: {text:?} on the terminal, which shows {:?}", self.printed());
+        if !super::soon(super::PATIENCE, || self.printed().contains(text)) {
+            panic!(
+                "still not after {:?}: {text:?} on the terminal, which shows {:?}",
+                super::PATIENCE,
+                self.printed()
+            );
         }
     }
 

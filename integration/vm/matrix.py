@@ -90,6 +90,7 @@ def closing_line(results):
 
 
 def show(results):
+    """Failures come last, where a reader of the end of a log sees them."""
     table = list(rows(results))
     widths = [max(map(len, column)) for column in zip(*table)]
     print()
@@ -98,9 +99,14 @@ def show(results):
     print()
     for guest, verdict, reason, names in reasons(results):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        print(f"{guest}: {verdict}: {reason}: {names[0]}{more}")
+        if verdict != "failed":
+            print(f"{guest}: {verdict}: {reason}: {names[0]}{more}")
     for result in results:
         print(f"{result.name}: {result.seconds:.0f} s, Linux {result.facts.get('kernel', '?')}, {result.title}")
+    for guest, verdict, reason, names in reasons(results):
+        if verdict == "failed":
+            for name in names:
+                print(f"FAILED {name} in {guest}: {reason}")
 
 
 def write(results):
