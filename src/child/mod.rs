@@ -8,11 +8,13 @@ mod gate;
 pub(crate) mod hooks;
 mod identity;
 mod listener;
+mod mounts;
 mod rootfs;
 mod sandbox;
+mod target;
 mod terminal;
 
-pub(crate) use rootfs::open_bind;
+pub(crate) use mounts::open_bind;
 
 use crate::plan::process::Process;
 use crate::plan::{Plan, Sandbox};

@@ -1,6 +1,6 @@
 //! The container's pseudo-terminal: made in its own devpts, its master handed to the host.
 
-use super::{At, Done, rootfs};
+use super::{At, Done, target};
 use crate::plan::path::InRoot;
 use crate::plan::process::Terminal;
 use crate::sys;
@@ -20,8 +20,8 @@ pub(super) fn attach(root: BorrowedFd, wanted: Terminal, console: Option<&InRoot
     }
     if let Some(console) = console {
         let tree = sys::mount::clone_tree(slave.as_fd(), c"", false).at(Step::TerminalConsole, 0)?;
-        let target = rootfs::file_target(root, console).at(Step::TerminalConsole, 1)?;
-        sys::mount::move_mount(tree.as_fd(), target.as_fd()).at(Step::TerminalConsole, 2)?;
+        let there = target::file_target(root, console).at(Step::TerminalConsole, 1)?;
+        sys::mount::move_mount(tree.as_fd(), there.as_fd()).at(Step::TerminalConsole, 2)?;
     }
     wire::send_terminal(host, master.as_fd()).at(Step::Terminal, 3)?;
     sys::terminal::set_controlling(slave.as_fd()).at(Step::Terminal, 4)?;
