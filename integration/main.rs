@@ -12,6 +12,7 @@ mod cgroup_ownership;
 mod cgroup_parents;
 mod cgroups;
 mod cli;
+mod coverage;
 mod create_and_start;
 mod delegation;
 mod delegation_refused;
@@ -28,6 +29,7 @@ mod identifiers;
 mod invalid_configs;
 mod kill;
 mod limit_effects;
+mod limits_v1;
 mod mounts;
 mod namespaces;
 mod nested_cgroups;
@@ -87,6 +89,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     nested_cgroups::CASES,
     resource_limits::CASES,
     limit_effects::CASES,
+    limits_v1::CASES,
     unified::CASES,
     rootless::CASES,
     delegation::CASES,

@@ -19,6 +19,7 @@ pub enum Expectation {
 }
 
 mod hooks;
+mod linux;
 
 use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 
@@ -690,7 +691,7 @@ const PEERS: &[Peer] = &[
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Peer> {
-    PEERS.iter().chain(hooks::PEERS)
+    PEERS.iter().chain(hooks::PEERS).chain(linux::PEERS)
 }
 
 /// What is known of the case `name` on the runtime of this host.

@@ -1,17 +1,23 @@
 //! The suite itself.
 
 use crate::harness::prelude::*;
-use crate::peers;
+use crate::{coverage, peers};
 
 cases!("suite", root: [
     a_container_that_is_left_behind_is_seen,
 ], anyone: [
     the_list_of_known_differences_is_current,
+    the_coverage_table_is_current,
 ]);
 
 fn the_list_of_known_differences_is_current(_: &Case) {
     let current = include_str!("PEERS.md") == peers::markdown();
     assert!(current, "PEERS.md differs from peers.rs: run with --write-peers");
+}
+
+fn the_coverage_table_is_current(_: &Case) {
+    let current = include_str!("COVERAGE.md") == coverage::markdown();
+    assert!(current, "COVERAGE.md differs from coverage.rs: run with --write-coverage");
 }
 
 fn a_container_that_is_left_behind_is_seen(t: &Case) {

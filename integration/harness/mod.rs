@@ -26,7 +26,7 @@ mod runner;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::peers;
+use crate::{coverage, peers};
 use case::CaseDef;
 
 /// What a chapter needs: `use crate::harness::prelude::*;`.
@@ -76,12 +76,16 @@ fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
     let options = options::Options::parse(std::env::args().skip(1))?;
     let all: Vec<CaseDef> = chapters.iter().flat_map(|chapter| chapter.iter().copied()).collect();
     peers::check_names(&all)?;
+    coverage::check(&all)?;
     if options.help {
         print!("{}", options::HELP);
         return Ok(true);
     }
     if options.write_peers {
         return peers::write_markdown().map(|()| true);
+    }
+    if options.write_coverage {
+        return coverage::write_markdown().map(|()| true);
     }
     let chosen: Vec<CaseDef> = all.into_iter().filter(|case| options.wants(case)).collect();
     if options.list {

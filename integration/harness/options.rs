@@ -6,7 +6,7 @@ use super::case::CaseDef;
 
 pub const HELP: &str = "\
 usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
-                   [--report FILE] [--write-peers]
+                   [--report FILE] [--write-peers] [--write-coverage]
 
   FILTER         run the cases whose chapter::name contains one of these
   --exact        the name must be equal to a filter
@@ -15,6 +15,8 @@ usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
   --verbose      print what was called in cases that passed, too (--nocapture)
   --report FILE  write a line per case: chapter, name, verdict and reason, with tabs between
   --write-peers  write integration/PEERS.md from integration/peers.rs and stop
+  --write-coverage
+                 write integration/COVERAGE.md from integration/coverage.rs and stop
 
   RUNTIME=/path  the runtime to test: tierce, runc or crun
 ";
@@ -26,6 +28,7 @@ pub struct Options {
     pub list: bool,
     pub verbose: bool,
     pub write_peers: bool,
+    pub write_coverage: bool,
     pub help: bool,
     pub jobs: usize,
     pub report: Option<PathBuf>,
@@ -39,6 +42,7 @@ impl Options {
             list: false,
             verbose: false,
             write_peers: false,
+            write_coverage: false,
             help: false,
             jobs: 4,
             report: None,
@@ -49,6 +53,7 @@ impl Options {
                 "--list" => options.list = true,
                 "--verbose" | "-v" | "--nocapture" => options.verbose = true,
                 "--write-peers" => options.write_peers = true,
+                "--write-coverage" => options.write_coverage = true,
                 "--help" | "-h" => options.help = true,
                 "--report" => options.report = Some(args.next().ok_or("--report needs a file")?.into()),
                 "-j" | "--jobs" | "--test-threads" => options.jobs = number(args.next())?,

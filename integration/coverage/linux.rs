@@ -1,0 +1,191 @@
+//! config-linux.md, without hooks, resources and seccomp.
+
+use super::{May, Must, Optional, Own, Section, Should, row};
+
+pub(super) const NAMESPACES: Section = Section {
+    title: "linux.namespaces and id mappings",
+    rows: &[
+        row(
+            Should,
+            "type `pid`",
+            &["a_new_pid_namespace_shows_only_the_container", "every_namespace_asked_for_is_new"],
+        ),
+        row(Should, "type `network`", &["a_new_network_namespace_has_only_a_loopback_which_is_up"]),
+        row(Should, "type `mount`", &["a_new_mount_namespace_hides_the_mounts_of_the_container"]),
+        row(Should, "type `ipc`", &["a_new_ipc_namespace_has_no_message_queues"]),
+        row(Should, "type `uts`", &["a_new_uts_namespace_keeps_the_host_name_of_the_host"]),
+        row(Should, "type `user`", &["root_inside_is_an_ordinary_user_outside"]),
+        row(Should, "type `cgroup`", &["a_new_cgroup_namespace_shows_its_own_cgroup_as_the_root"]),
+        row(
+            Must,
+            "`path`",
+            &[
+                "a_network_namespace_is_joined_by_path",
+                "an_ipc_namespace_is_joined_by_path",
+                "a_uts_namespace_is_joined_by_path",
+                "a_pid_namespace_is_joined_by_path",
+                "a_cgroup_namespace_is_joined_by_path",
+                "a_mount_namespace_is_joined_by_path",
+                "a_user_namespace_is_joined_by_path",
+            ],
+        ),
+        row(Must, "`path` must be absolute", &["a_relative_namespace_path"]),
+        row(
+            Must,
+            "`path` to something else is an error",
+            &[
+                "a_namespace_path_of_another_type",
+                "a_namespace_path_that_does_not_exist",
+                "a_namespace_path_to_an_ordinary_file",
+            ],
+        ),
+        row(
+            Must,
+            "a type that is not given is inherited",
+            &["a_namespace_not_asked_for_is_that_of_the_caller"],
+        ),
+        row(Must, "a type given twice is an error", &["a_namespace_twice"]),
+        row(Must, "an unknown type is an error", &["an_unknown_namespace_type"]),
+        row(
+            Optional,
+            "`uidMappings`, `gidMappings`",
+            &[
+                "the_maps_are_those_of_the_configuration",
+                "several_ranges_are_mapped",
+                "a_file_made_inside_belongs_to_the_mapped_user",
+                "mappings_without_a_user_namespace",
+                "a_user_namespace_without_mappings",
+                "a_user_who_is_not_mapped_is_an_error",
+            ],
+        ),
+    ],
+};
+
+pub(super) const DEVICES: Section = Section {
+    title: "linux.devices",
+    rows: &[
+        row(
+            Must,
+            "types `c`, `b` and `u`",
+            &["a_device_of_the_configuration_is_made", "a_device_of_an_unknown_type"],
+        ),
+        row(Must, "type `p`", &["a_fifo_of_the_configuration_is_made"]),
+        row(
+            Must,
+            "`path`, anywhere",
+            &["a_device_in_a_directory_of_its_own_is_made", "a_device_outside_dev_is_made"],
+        ),
+        row(Must, "`major`, `minor`", &["a_device_of_the_configuration_is_made"]),
+        row(
+            Optional,
+            "`fileMode`, `uid`, `gid`",
+            &[
+                "a_device_of_the_configuration_is_made",
+                "a_fifo_of_the_configuration_is_made",
+                "a_device_has_mode_0666_unless_told",
+                "a_device_does_not_get_the_umask_of_the_caller",
+            ],
+        ),
+        row(
+            Must,
+            "the default devices",
+            &[
+                "the_default_devices_are_there",
+                "the_default_devices_work",
+                "a_device_named_like_a_default_one_replaces_it",
+                "the_default_devices_work_in_a_user_namespace",
+            ],
+        ),
+        row(
+            Must,
+            "`/dev/console`",
+            &["the_console_is_the_terminal", "there_is_no_console_without_a_terminal"],
+        ),
+        row(Must, "`/dev/ptmx`", &["ptmx_makes_a_terminal_of_the_container"]),
+        row(Must, "`/dev/fd`, `stdin`, `stdout`, `stderr`", &["the_default_links_are_there"]),
+        row(May, "no other device", &["there_is_no_device_of_the_host"]),
+    ],
+};
+
+pub(super) const CGROUPS: Section = Section {
+    title: "linux.cgroupsPath",
+    rows: &[
+        row(
+            Must,
+            "an absolute path",
+            &["the_program_is_in_its_cgroup_in_every_hierarchy", "a_cgroups_path_of_several_levels_is_made"],
+        ),
+        row(May, "a relative path", &["a_relative_cgroups_path_is_below_one_of_the_runtime"]),
+        row(May, "no path", &["without_a_cgroups_path_the_container_has_a_cgroup_of_its_own"]),
+        row(Must, "a path that is refused is an error", &["a_cgroups_path_that_leads_out"]),
+        row(
+            May,
+            "a cgroup that is not fit is refused",
+            &[
+                "a_cgroup_with_processes_is_refused",
+                "a_frozen_cgroup_is_refused",
+                "a_threaded_cgroup_is_refused",
+            ],
+        ),
+        row(
+            Should,
+            "ownership",
+            &[
+                "a_writable_cgroup_belongs_to_the_root_of_the_user_namespace",
+                "a_writable_cgroup_belongs_to_the_user_of_the_program",
+                "a_read_only_cgroup_stays_roots",
+                "a_cgroup_without_a_namespace_of_its_own_stays_roots",
+                "a_cgroup_that_is_not_mounted_stays_roots",
+            ],
+        ),
+        row(Own, "delegated to an ordinary user", &["a_memory_limit_of_an_ordinary_user_holds"]),
+    ],
+};
+
+pub(super) const OTHERS: Section = Section {
+    title: "linux, other members",
+    rows: &[
+        row(
+            Optional,
+            "`sysctl`",
+            &[
+                "sysctls_are_set_in_the_namespaces_of_the_container",
+                "a_sysctl_with_slashes_is_the_same_as_with_dots",
+                "sysctls_are_set_in_a_user_namespace",
+                "a_sysctl_without_a_namespace",
+                "a_sysctl_of_a_namespace_that_is_shared_with_the_host",
+            ],
+        ),
+        row(
+            Optional,
+            "`rootfsPropagation`",
+            &[
+                "a_slave_rootfs_sees_new_mounts_of_the_host",
+                "a_shared_rootfs_is_a_peer_group_of_its_own",
+                "a_private_rootfs_is_private",
+                "an_unknown_propagation_of_the_rootfs",
+            ],
+        ),
+        row(
+            Optional,
+            "`maskedPaths`",
+            &[
+                "a_masked_file_is_empty",
+                "a_masked_directory_is_empty_and_read_only",
+                "a_masked_path_that_does_not_exist_is_ignored",
+                "a_mask_cannot_be_written_through",
+                "a_masked_path_stays_masked_whatever_a_hook_mounts_there",
+                "masked_paths_without_a_mount_namespace",
+            ],
+        ),
+        row(
+            Optional,
+            "`readonlyPaths`",
+            &[
+                "a_read_only_path_cannot_be_written_to",
+                "a_read_only_directory_path_is_so_all_the_way_down",
+                "a_read_only_path_that_does_not_exist_is_ignored",
+            ],
+        ),
+    ],
+};

@@ -1,0 +1,134 @@
+//! config.md: the top level and `process`.
+
+use super::{Must, Optional, Own, Section, row};
+
+pub(super) const TOP: Section = Section {
+    title: "config.json, top level",
+    rows: &[
+        row(Must, "`ociVersion`", &["a_version_that_is_none", "features_is_json_with_the_range_of_versions"]),
+        row(
+            Must,
+            "`root.path`",
+            &[
+                "the_root_is_that_of_the_bundle",
+                "an_absolute_root_path_is_used",
+                "a_root_path_of_several_parts_is_used",
+                "a_root_that_is_a_symbolic_link_is_followed",
+                "a_missing_rootfs",
+                "a_rootfs_that_is_a_file",
+                "no_root_at_all",
+            ],
+        ),
+        row(
+            Must,
+            "`root.readonly`",
+            &["a_read_only_root_cannot_be_written_to", "a_writable_root_is_written_to"],
+        ),
+        row(
+            Optional,
+            "`hostname`",
+            &[
+                "the_host_name_is_set",
+                "a_host_name_without_its_namespace",
+                "the_host_name_is_set_in_a_joined_uts_namespace_by_no_one_but_the_configuration",
+            ],
+        ),
+        row(Optional, "`domainname`", &["the_domain_name_is_set"]),
+        row(Optional, "`annotations`", &["all_annotations_are_in_the_state", "annotations_are_in_the_state"]),
+        row(
+            Must,
+            "JSON",
+            &["text_that_is_not_json", "json_that_is_cut_off", "json_of_another_type", "an_empty_file"],
+        ),
+        row(Must, "values of a wrong type", &["a_string_where_a_number_belongs", "a_negative_user_id"]),
+    ],
+};
+
+pub(super) const PROCESS: Section = Section {
+    title: "process",
+    rows: &[
+        row(
+            Optional,
+            "`terminal`",
+            &[
+                "the_program_has_a_terminal",
+                "the_program_has_a_controlling_terminal",
+                "exec_gives_a_terminal",
+            ],
+        ),
+        row(
+            Must,
+            "`cwd`",
+            &[
+                "the_working_directory_is_entered",
+                "a_missing_working_directory_is_made",
+                "a_working_directory_that_is_a_link_stays_inside",
+                "a_relative_working_directory",
+                "no_working_directory",
+            ],
+        ),
+        row(
+            Optional,
+            "`env`",
+            &[
+                "the_environment_is_that_of_the_configuration",
+                "a_variable_given_twice_has_its_last_value",
+                "the_environment_of_the_caller_is_not_inherited",
+            ],
+        ),
+        row(
+            Must,
+            "`args`",
+            &[
+                "the_arguments_arrive_as_they_are",
+                "the_program_is_looked_up_in_path_of_the_configuration",
+                "no_process_arguments",
+                "empty_process_arguments",
+            ],
+        ),
+        row(Must, "`user.uid`, `user.gid`", &["the_user_and_the_groups_are_set"]),
+        row(
+            Optional,
+            "`user.additionalGids`",
+            &["the_user_and_the_groups_are_set", "without_additional_groups_there_are_none"],
+        ),
+        row(Optional, "`user.umask`", &["the_umask_is_set", "the_umask_of_the_caller_is_not_inherited"]),
+        row(
+            Optional,
+            "`rlimits`",
+            &[
+                "resource_limits_are_set",
+                "a_file_size_limit_ends_a_large_write",
+                "an_open_files_limit_is_felt",
+                "an_unknown_resource_limit",
+                "a_soft_limit_above_the_hard_one",
+            ],
+        ),
+        row(Must, "`rlimits`, one twice is an error", &["a_resource_limit_twice"]),
+        row(
+            Optional,
+            "`capabilities`, its five sets",
+            &[
+                "each_of_the_five_sets_is_what_the_configuration_says",
+                "without_capabilities_all_sets_are_empty",
+                "a_user_keeps_ambient_capabilities_over_the_exec",
+                "a_program_cannot_get_back_what_is_not_in_the_bounding_set",
+            ],
+        ),
+        row(
+            Must,
+            "`capabilities`, an unknown one is a warning",
+            &["an_unknown_capability_is_no_reason_to_fail"],
+        ),
+        row(
+            Optional,
+            "`noNewPrivileges`",
+            &[
+                "no_new_privileges_is_set_and_not_set",
+                "no_new_privileges_makes_a_set_user_id_program_harmless",
+            ],
+        ),
+        row(Optional, "`oomScoreAdj`", &["the_oom_score_is_raised"]),
+        row(Own, "a session keyring", &["a_session_keyring_named_after_the_container_is_made"]),
+    ],
+};
