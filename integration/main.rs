@@ -6,6 +6,7 @@
 compile_error!("a failed case is a caught panic: build this with panic = \"unwind\"");
 
 mod annotations;
+mod block_io;
 mod bundle_examples;
 mod capabilities;
 mod cgroup_ownership;
@@ -25,6 +26,7 @@ mod harness;
 mod hook_failures;
 mod hook_programs;
 mod hooks;
+mod huge_pages;
 mod identifiers;
 mod invalid_configs;
 mod kill;
@@ -90,6 +92,8 @@ const CHAPTERS: &[&[CaseDef]] = &[
     resource_limits::CASES,
     limit_effects::CASES,
     limits_v1::CASES,
+    block_io::CASES,
+    huge_pages::CASES,
     unified::CASES,
     rootless::CASES,
     delegation::CASES,

@@ -20,6 +20,7 @@ pub enum Expectation {
 
 mod hooks;
 mod linux;
+mod resources;
 
 use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 
@@ -42,7 +43,6 @@ const PEERS: &[Peer] = &[
     ),
     (Kind::Tierce, "features_names_what_the_runtime_knows", Fails("lists no tmpcopyup: not supported yet")),
     (Kind::Tierce, "lazytime_iversion_and_loud_are_options", Fails("iversion is not supported yet")),
-    (Kind::Tierce, "a_huge_page_limit_is_set", Fails("hugepageLimits are not supported yet")),
     // cli
     (Kind::Runc, "a_config_file_of_another_name_is_read", Fails("has no --config")),
     (Kind::Runc, "a_config_is_read_from_standard_input", Fails("has no --config")),
@@ -691,7 +691,7 @@ const PEERS: &[Peer] = &[
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Peer> {
-    PEERS.iter().chain(hooks::PEERS).chain(linux::PEERS)
+    PEERS.iter().chain(hooks::PEERS).chain(linux::PEERS).chain(resources::PEERS)
 }
 
 /// What is known of the case `name` on the runtime of this host.

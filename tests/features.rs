@@ -176,7 +176,7 @@ fn only_what_this_release_does_is_claimed() {
     }
     assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], false);
     let expected =
-        serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false});
+        serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true});
     assert_eq!(linux["cgroup"], expected);
 }
 

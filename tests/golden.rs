@@ -83,6 +83,10 @@ fn facts(layout: Layout, caller: Caller) -> Facts {
 }
 
 fn lines(spec: &Spec, layout: Layout, caller: Caller) -> Vec<Line> {
+    lines_on(spec, &facts(layout, caller), caller)
+}
+
+fn lines_on(spec: &Spec, facts: &Facts, caller: Caller) -> Vec<Line> {
     let odd = validate::check(spec).unwrap_or_else(|e| panic!("{e}"));
     let options = Options {
         id: "ID".into(),
@@ -93,7 +97,7 @@ fn lines(spec: &Spec, layout: Layout, caller: Caller) -> Vec<Line> {
         cgroup_manager: Manager::Cgroupfs,
         rootless: caller == Caller::User,
     };
-    let plan = plan::container(spec, &facts(layout, caller), &options).unwrap_or_else(|e| panic!("{e}"));
+    let plan = plan::container(spec, facts, &options).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((odd, &plan.warnings[..]), (vec![], &[][..]), "an example is without warnings");
     print::lines(&plan)
 }
@@ -139,7 +143,69 @@ fn wanted() -> Vec<(String, String)> {
     }
     let spec: Spec = serde_json::from_value(with_hooks(default_config(None))).unwrap();
     all.push(("hooks.v2.txt".into(), print::text(&lines(&spec, Layout::Unified, Caller::Root))));
+    for layout in [Layout::Unified, Layout::Hybrid] {
+        let spec: Spec = serde_json::from_value(with_all_resources(layout)).unwrap();
+        let text = print::text(&lines_on(&spec, &with_all_controllers(layout), Caller::Root));
+        let host = text.lines().filter(|line| line.starts_with("host")).map(|line| format!("{line}\n"));
+        all.push((format!("resources.{}.txt", layout.name()), host.collect()));
+    }
     all
+}
+
+fn with_all_controllers(layout: Layout) -> Facts {
+    let mut facts = facts(layout, Caller::Root);
+    match layout {
+        Layout::Unified => facts.cgroup.hierarchies[0].controllers.push("rdma".into()),
+        Layout::Hybrid => facts.cgroup.hierarchies.extend(
+            ["blkio", "net_cls net_prio", "hugetlb", "rdma"].map(|controllers| {
+                let mount = format!("/sys/fs/cgroup/{}", controllers.replace(' ', ","));
+                hierarchy(Version::V1, &mount, controllers, "/")
+            }),
+        ),
+    }
+    facts
+}
+
+/// All that a hierarchy can limit; v1 has more.
+fn with_all_resources(layout: Layout) -> Value {
+    let mut config = default_config(None);
+    let rates = json!([{"major": 8, "minor": 0, "rate": 1000}]);
+    config["linux"]["resources"] = json!({
+        "devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "b", "major": 7, "access": "r"}],
+        "memory": {"limit": 5000, "swap": 9000, "reservation": 4000, "checkBeforeUpdate": true},
+        "cpu": {"shares": 512, "quota": 5000, "period": 10_000, "burst": 1000, "cpus": "0-1", "mems": "0", "idle": 1},
+        "pids": {"limit": 0},
+        "blockIO": {
+            "weight": 500,
+            "weightDevice": [{"major": 8, "minor": 16, "weight": 10}],
+            "throttleReadBpsDevice": rates,
+            "throttleWriteBpsDevice": rates,
+            "throttleReadIOPSDevice": rates,
+            "throttleWriteIOPSDevice": rates,
+        },
+        "hugepageLimits": [{"pageSize": "2MB", "limit": 4096}],
+        "rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 10_000}, "mlx4_0": {"hcaObjects": 1000}},
+    });
+    if layout == Layout::Unified {
+        config["linux"]["resources"]["unified"] =
+            json!({"io.max": "259:0 rbps=5\n253:0 wiops=6", "memory.high": "7"});
+        return config;
+    }
+    let more = [
+        ("swappiness", json!(10)),
+        ("kernel", json!(6000)),
+        ("kernelTCP", json!(7000)),
+        ("disableOOMKiller", json!(true)),
+        ("useHierarchy", json!(true)),
+    ];
+    let resources = &mut config["linux"]["resources"];
+    for (key, value) in more {
+        resources["memory"][key] = value;
+    }
+    resources["cpu"]["realtimePeriod"] = json!(1_000_000);
+    resources["cpu"]["realtimeRuntime"] = json!(950_000);
+    resources["network"] = json!({"classID": 1_048_577, "priorities": [{"name": "eth0", "priority": 500}]});
+    config
 }
 
 /// The examples have none, since they would need programs of the host.

@@ -12,6 +12,7 @@ pub mod delegated;
 pub mod host;
 pub mod invocation;
 pub mod leftovers;
+pub mod loop_device;
 pub mod mountinfo;
 pub mod notes;
 mod options;

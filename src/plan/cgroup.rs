@@ -5,10 +5,14 @@
 //! hierarchy that has its controller. A controller that is missing is an error only if a limit
 //! needs it.
 
+mod former;
 mod limits;
 mod ownership;
+mod write;
 
+pub use former::former;
 pub use ownership::owner;
+pub use write::{Absent, Write};
 
 use super::device_rules::Policy;
 use crate::error::{Error, Result, Violation};
@@ -132,7 +136,7 @@ pub struct Group {
 impl Group {
     /// Does a write need this controller?
     pub fn needs(&self, controller: &str) -> bool {
-        self.writes.iter().any(|w| w.file.split('.').next() == Some(controller))
+        self.writes.iter().any(|w| w.controller() == controller)
     }
 
     /// Is it below the caller's own group? That has processes, so it passes no controllers on
@@ -144,7 +148,7 @@ impl Group {
 
     /// Where in config.json the writes come from that need this controller, or any.
     pub fn limits(&self, controller: Option<&str>) -> String {
-        let wanted = |w: &&Write| controller.is_none_or(|c| w.file.split('.').next() == Some(c));
+        let wanted = |w: &&Write| controller.is_none_or(|c| w.controller() == c);
         let mut found: Vec<&str> = self.writes.iter().filter(wanted).map(|w| w.location.as_str()).collect();
         found.dedup();
         found.join(", ")
@@ -159,25 +163,6 @@ impl Group {
 /// The directory of the group `path` of a hierarchy.
 pub fn directory(mount: &Path, path: &str) -> PathBuf {
     mount.join(path.trim_start_matches('/'))
-}
-
-/// One write(2) to a file of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Write {
-    /// Name of the file in the group's directory.
-    pub file: String,
-    /// What is written.
-    pub value: String,
-    /// Where in config.json it comes from.
-    pub location: String,
-    /// Skip it if the kernel does not have this file.
-    pub if_exists: bool,
-}
-
-impl Write {
-    pub(super) fn new(file: &str, value: impl ToString, location: impl Into<String>) -> Self {
-        Write { file: file.into(), value: value.to_string(), location: location.into(), if_exists: false }
-    }
 }
 
 /// What a v2 group may do with devices.
@@ -263,17 +248,19 @@ impl Planner {
 
     /// Hands the limits of each controller to the hierarchy that has it.
     fn limits(&mut self, resources: &Resources, manager: Manager) {
-        for (controller, section) in limits::SECTIONS {
-            let version = self.with_controller(controller).map_or(Version::V2, |g| g.version);
-            let mut violations = Vec::new();
-            let writes = section(version, resources, &mut violations);
-            match self.with_controller(controller) {
+        for section in limits::SECTIONS {
+            let name = |version| if version == Version::V1 { section.v1 } else { section.v2 };
+            match self.groups.iter_mut().find(|g| g.has(name(g.version))) {
                 Some(group) => {
-                    group.require(controller, &writes);
+                    let writes = (section.writes)(group.version, resources, &mut self.violations);
+                    group.require(name(group.version), &writes);
                     group.writes.extend(writes);
-                    self.violations.append(&mut violations);
                 }
-                None => self.missing(controller, &writes, manager),
+                // v1 has a file for everything.
+                None => {
+                    let writes = (section.writes)(Version::V1, resources, &mut Vec::new());
+                    self.missing(section.v2, &writes, manager);
+                }
             }
         }
     }
@@ -283,7 +270,8 @@ impl Planner {
             Manager::Disabled => "cgroups are disabled".into(),
             Manager::Cgroupfs => format!("no mounted cgroup hierarchy has the {controller} controller"),
         };
-        for write in writes {
+        // What is skipped without its file lifts a limit.
+        for write in writes.iter().filter(|write| write.absent != Absent::Skip) {
             self.violations.push(Violation { path: write.location.clone(), text: text.clone() });
         }
     }

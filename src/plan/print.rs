@@ -1,6 +1,6 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
-use super::cgroup::{DeviceAccess, LEAF, Version, directory};
+use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
 use super::hooks::{self, HookPlan};
 use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
@@ -90,7 +90,7 @@ fn host(out: &mut Lines, c: &Container) {
             out.add("copy", "cpuset.cpus and cpuset.mems of the group above", "");
         }
         for write in &group.writes {
-            out.add("write", format!("{:?} to {}", write.value, write.file), &write.location);
+            out.add("write", limit(write), &write.location);
         }
         if let Some(owner) = group.owner {
             let object = format!("the group, and its files that may be delegated, to uid {owner}");
@@ -110,6 +110,14 @@ fn host(out: &mut Lines, c: &Container) {
     let into = c.cgroup.groups.iter().find(|g| g.version == Version::V2);
     let into = into.map_or(String::new(), |g| format!(", into cgroup {}", g.directory().display()));
     out.add("clone", format!("{}{into}", new_namespaces(c.namespaces.clone)), "linux.namespaces");
+}
+
+fn limit(write: &Write) -> String {
+    let text = format!("{:?} to {}", write.value, write.file);
+    match &write.absent {
+        Absent::Instead { file, value } => format!("{text}, or {value:?} to {file} where there is none"),
+        Absent::Refuse | Absent::Skip => text,
+    }
 }
 
 fn new_namespaces(flags: u64) -> String {

@@ -4,10 +4,16 @@
 //! letter of the schema: an unknown capability is a warning, not a parse error, and all mistakes
 //! are to be reported at once. So a field may be absent and every enum is a string here;
 //! [`crate::spec::validate`] says what is missing or wrong, with its JSON path. Only the numbers of
-//! rlimits, id mappings and seccomp conditions and the `allow` of a device rule must be there: a
-//! default would be a guess.
+//! rlimits, id mappings and seccomp conditions, those of devices and huge pages to be limited and the
+//! `allow` of a device rule must be there: a default would be a guess.
 
 pub(crate) mod read;
+mod resources;
+
+pub use resources::{
+    BlockIo, Cpu, DeviceRule, HugepageLimit, InterfacePriority, Memory, Network, Pids, Rdma, Resources,
+    ThrottleDevice, WeightDevice,
+};
 
 use read::{map, map_or_default, null_default, object, object_or_default, objects, optional_objects};
 use serde::{Deserialize, Serialize};
@@ -324,111 +330,6 @@ pub struct Device {
     pub uid: Option<u32>,
     /// Group.
     pub gid: Option<u32>,
-}
-
-/// `linux.resources`
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Resources {
-    /// Device access rules, applied in order.
-    #[serde(deserialize_with = "objects")]
-    pub devices: Vec<DeviceRule>,
-    /// Memory controller.
-    #[serde(deserialize_with = "object")]
-    pub memory: Option<Memory>,
-    /// Cpu and cpuset controllers.
-    #[serde(deserialize_with = "object")]
-    pub cpu: Option<Cpu>,
-    /// Pids controller.
-    #[serde(deserialize_with = "object")]
-    pub pids: Option<Pids>,
-    /// Block I/O.
-    #[serde(rename = "blockIO")]
-    pub block_io: Option<Value>,
-    /// Huge pages.
-    pub hugepage_limits: Option<Vec<Value>>,
-    /// net_cls and net_prio (v1).
-    pub network: Option<Value>,
-    /// RDMA.
-    #[serde(deserialize_with = "map")]
-    pub rdma: Option<BTreeMap<String, Value>>,
-    /// cgroup v2 files, as they are.
-    #[serde(deserialize_with = "map")]
-    pub unified: Option<BTreeMap<String, String>>,
-}
-
-/// One entry of `linux.resources.devices`.
-#[derive(Debug, Default, Clone, Deserialize)]
-pub struct DeviceRule {
-    /// Allow or deny.
-    pub allow: bool,
-    /// a, c or b; absent means a.
-    #[serde(rename = "type")]
-    pub typ: Option<String>,
-    /// Absent or -1 means all.
-    pub major: Option<i64>,
-    /// Absent or -1 means all.
-    pub minor: Option<i64>,
-    /// Some of r, w and m.
-    pub access: Option<String>,
-}
-
-/// `linux.resources.memory`, bytes.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Memory {
-    /// Hard limit; -1 is unlimited.
-    pub limit: Option<i64>,
-    /// Soft limit.
-    pub reservation: Option<i64>,
-    /// Limit of memory and swap together.
-    pub swap: Option<i64>,
-    /// Kernel memory (obsolete in the kernel).
-    pub kernel: Option<i64>,
-    /// Kernel TCP memory.
-    #[serde(rename = "kernelTCP")]
-    pub kernel_tcp: Option<i64>,
-    /// 0 to 100.
-    pub swappiness: Option<u64>,
-    /// Do not kill, wait.
-    #[serde(rename = "disableOOMKiller")]
-    pub disable_oom_killer: Option<bool>,
-    /// v1 hierarchical accounting.
-    pub use_hierarchy: Option<bool>,
-    /// Refuse an update below the present usage.
-    pub check_before_update: Option<bool>,
-}
-
-/// `linux.resources.cpu`
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Cpu {
-    /// Relative weight, 2 to 262144.
-    pub shares: Option<u64>,
-    /// Microseconds per period; -1 is unlimited.
-    pub quota: Option<i64>,
-    /// Microseconds that may be carried over.
-    pub burst: Option<u64>,
-    /// Microseconds.
-    pub period: Option<u64>,
-    /// Microseconds.
-    pub realtime_runtime: Option<i64>,
-    /// Microseconds.
-    pub realtime_period: Option<u64>,
-    /// List of CPUs.
-    pub cpus: Option<String>,
-    /// List of memory nodes.
-    pub mems: Option<String>,
-    /// SCHED_IDLE for the whole group.
-    pub idle: Option<i64>,
-}
-
-/// `linux.resources.pids`
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default)]
-pub struct Pids {
-    /// Highest number of tasks; -1 is unlimited.
-    pub limit: Option<i64>,
 }
 
 /// `linux.seccomp`

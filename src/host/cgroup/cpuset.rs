@@ -1,6 +1,6 @@
 //! Whether a v2 group has got what its cpuset asks for.
 
-use super::create::what;
+use super::limits::what;
 use super::read_small;
 use crate::error::{Context, Error, Result};
 use crate::plan::cgroup::Write;

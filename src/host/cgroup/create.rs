@@ -1,5 +1,6 @@
 //! Makes the planned groups, all or none.
 
+use super::limits::write_limits;
 use super::{
     Cgroup, RecordedGroup, cpuset, delegation, devices, flag, open_for_writing, processes, read_small,
 };
@@ -168,7 +169,7 @@ fn not_made(error: Error, cause: &io::Error) -> Error {
     }
 }
 
-fn refusal(error: Error, cause: &io::Error) -> Error {
+pub(super) fn refusal(error: Error, cause: &io::Error) -> Error {
     if !is_refusal(cause) {
         return error;
     }
@@ -336,56 +337,4 @@ fn not_enabled(ancestor: &str, controller: &str, cause: &io::Error) -> Error {
         return error.hint(format!("{ancestor} is threaded (see cgroup.type), or one above it is"));
     }
     refusal(error, cause)
-}
-
-/// Writes in order. Where two limits are checked against each other (memory against memory+swap,
-/// quota against period), which of them has to come first depends on what is set already: a write
-/// refused with EINVAL is tried again after the next one.
-fn write_limits(target: &Path, writes: &[Write]) -> Result<()> {
-    let mut file = LimitFile { directory: target, open: None };
-    let mut postponed: Option<(&Write, io::Error)> = None;
-    for (index, write) in writes.iter().enumerate() {
-        match (file.write(write), postponed.take()) {
-            (Ok(()), None) => {}
-            (Ok(()), Some((earlier, _))) => {
-                file.write(earlier).map_err(|e| write_error(earlier, &e))?;
-            }
-            (Err(e), None) if e.raw_os_error() == Some(libc::EINVAL) && index + 1 < writes.len() => {
-                postponed = Some((write, e));
-            }
-            (Err(e), None) => return Err(write_error(write, &e)),
-            (Err(_), Some((earlier, e))) => return Err(write_error(earlier, &e)),
-        }
-    }
-    Ok(())
-}
-
-fn write_error(write: &Write, cause: &io::Error) -> Error {
-    refusal(Error::io(what(write), cause), cause)
-}
-
-/// What was being done, for an error.
-pub(super) fn what(write: &Write) -> String {
-    format!("{}: write {:?} to {}", write.location, write.value, write.file)
-}
-
-/// Keeps the file open from one write to the next: device rules are many writes to one file.
-struct LimitFile<'a> {
-    directory: &'a Path,
-    open: Option<(String, File)>,
-}
-
-impl LimitFile<'_> {
-    fn write(&mut self, write: &Write) -> io::Result<()> {
-        let file = match &mut self.open {
-            Some((name, file)) if *name == write.file => file,
-            open => match open_for_writing(&self.directory.join(&write.file)) {
-                Ok(file) => &mut open.insert((write.file.clone(), file)).1,
-                Err(e) if write.if_exists && e.kind() == ErrorKind::NotFound => return Ok(()),
-                Err(e) => return Err(e),
-            },
-        };
-        // One write(2) is one value: what the kernel takes of it, it takes as a whole.
-        file.write(write.value.as_bytes()).map(drop)
-    }
 }

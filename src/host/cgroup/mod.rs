@@ -9,6 +9,7 @@ mod cpuset;
 mod create;
 mod delegation;
 mod devices;
+mod limits;
 mod probe;
 mod processes;
 mod remove;

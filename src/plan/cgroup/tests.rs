@@ -194,11 +194,11 @@ const LIMITS: &str = r#"{
 fn limits_of_v1_in_the_order_that_the_kernel_wants() {
     let plan = planned(&only_v1(), serde_json::from_str(LIMITS).unwrap());
     let expected = [
+        "cpu.idle=0",
         "cpu.shares=512",
         "cpu.cfs_period_us=100000",
         "cpu.cfs_quota_us=50000",
         "cpu.cfs_burst_us=1000",
-        "cpu.idle=0",
         "cpuset.cpus=0",
         "cpuset.mems=0",
         "memory.limit_in_bytes=268435456",
@@ -208,7 +208,7 @@ fn limits_of_v1_in_the_order_that_the_kernel_wants() {
     ];
     assert_eq!(writes(&plan), expected);
     let memsw = &plan.groups[2].writes[1];
-    assert_eq!((memsw.location.as_str(), memsw.if_exists), ("linux.resources.memory.swap", true));
+    assert_eq!((memsw.location.as_str(), &memsw.absent), ("linux.resources.memory.swap", &Absent::Skip));
 }
 
 #[test]
@@ -218,10 +218,10 @@ fn limits_of_v2() {
         "memory.max=268435456",
         "memory.swap.max=268435456",
         "memory.low=1048576",
+        "cpu.idle=0",
         "cpu.weight=59",
         "cpu.max=50000 100000",
         "cpu.max.burst=1000",
-        "cpu.idle=0",
         "cpuset.cpus=0",
         "cpuset.mems=0",
         "pids.max=100",
@@ -351,13 +351,29 @@ fn what_a_version_cannot_do_is_refused_and_what_says_nothing_is_not() {
         json!({"memory": {"swappiness": 5, "disableOOMKiller": true}, "cpu": {"realtimePeriod": 7}});
     let error = try_plan(&only_v2(), None, false, refused.clone()).unwrap_err().to_string();
     assert!(error.starts_with("3 mistakes"), "{error}");
-    let v1 = writes(&planned(&only_v1(), refused));
-    assert_eq!(v1, ["cpu.rt_period_us=7", "memory.swappiness=5", "memory.oom_control=1"]);
+    let on_v1 = writes(&planned(&only_v1(), refused));
+    assert_eq!(on_v1, ["cpu.rt_period_us=7", "memory.swappiness=5", "memory.oom_control=1"]);
     let docker = json!({
         "memory": {"disableOOMKiller": false}, "cpu": {"shares": 0}, "pids": {},
         "blockIO": {"weight": 0, "weightDevice": []}, "hugepageLimits": [], "network": {}, "rdma": {}
     });
-    assert!(writes(&planned(&hybrid(), docker)).is_empty());
+    assert_eq!(writes(&planned(&hybrid(), docker.clone())), ["memory.oom_control=0"]);
+    let none = Facts { hierarchies: vec![v1("devices", "/")] };
+    assert!(writes(&planned(&none, docker)).is_empty(), "there is nothing to lift");
+}
+
+#[test]
+fn what_v1_has_and_nothing_here_is_refused_too() {
+    let none = Facts { hierarchies: vec![v1("devices", "/")] };
+    let resources =
+        json!({"memory": {"swappiness": 5}, "blockIO": {"leafWeight": 10}, "network": {"classID": 1}});
+    let error = try_plan(&none, None, false, resources).unwrap_err().to_string();
+    let expected = "\
+3 mistakes
+  linux.resources.memory.swappiness: no mounted cgroup hierarchy has the memory controller
+  linux.resources.blockIO.leafWeight: no mounted cgroup hierarchy has the io controller
+  linux.resources.network.classID: no mounted cgroup hierarchy has the net_cls controller";
+    assert_eq!(error, expected);
 }
 
 #[test]
@@ -366,7 +382,7 @@ fn the_plan_can_be_printed() {
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["groups"][0]["version"], "v2");
     let write = json!({
-        "file": "pids.max", "value": "3", "location": "linux.resources.pids.limit", "if_exists": false
+        "file": "pids.max", "value": "3", "location": "linux.resources.pids.limit", "absent": "refuse"
     });
     assert_eq!(json["groups"][0]["writes"][0], write);
     assert_eq!(json["groups"][0]["devices"]["program"]["rules"][1], "allow c *:* m");

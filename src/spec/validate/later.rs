@@ -1,12 +1,12 @@
 //! What later releases add. Until then it is refused and never ignored, since a container without
 //! a limit that was asked for is worse than no container. A value that asks for nothing
-//! (such as the `"blockIO": {}` of Docker) passes.
+//! (such as an empty `"scheduler": {}`) passes.
 //!
 //! To support an entry, remove its line here.
 
 use super::Report;
 use super::at::{At, quoted};
-use crate::spec::config::{Linux, Mount, Process, Resources, Spec};
+use crate::spec::config::{Linux, Mount, Process, Spec};
 use serde_json::Value;
 
 /// The members of an object, each with whether it asks for something.
@@ -43,13 +43,6 @@ const LINUX: &Members<Linux> = &[
 ];
 
 const NAMESPACES: &[&str] = &["time"];
-
-const RESOURCES: &Members<Resources> = &[
-    ("blockIO", |r| asks(r.block_io.as_ref())),
-    ("hugepageLimits", |r| r.hugepage_limits.as_ref().is_some_and(|list| !list.is_empty())),
-    ("network", |r| asks(r.network.as_ref())),
-    ("rdma", |r| r.rdma.as_ref().is_some_and(|map| !map.is_empty())),
-];
 
 /// Refuses what of a whole `config.json` is not supported yet.
 pub(super) fn check(spec: &Spec, report: &mut Report) {
@@ -102,9 +95,6 @@ fn check_linux(linux: &Linux, at: &At<'_>, report: &mut Report) {
     let namespaces = at.key("namespaces");
     for (i, namespace) in linux.namespaces.iter().enumerate() {
         named(NAMESPACES, &namespace.typ, &namespaces.index(i).key("type"), report);
-    }
-    if let Some(resources) = &linux.resources {
-        each(RESOURCES, resources, &at.key("resources"), report);
     }
 }
 

@@ -1,9 +1,11 @@
 //! `linux.resources`
 
+mod block_io;
+
 use super::Report;
 use super::at::{At, quoted};
 use super::linux::{MAJOR_MAX, MINOR_MAX};
-use crate::spec::config::{Cpu, DeviceRule, Memory, Resources};
+use crate::spec::config::{Cpu, DeviceRule, HugepageLimit, Memory, Network, Rdma, Resources};
 
 /// Checks ranges; zero means "not set" wherever Go programs write it so.
 pub(super) fn check(resources: &Resources, at: &At<'_>, report: &mut Report) {
@@ -19,6 +21,57 @@ pub(super) fn check(resources: &Resources, at: &At<'_>, report: &mut Report) {
     }
     let pids = at.key("pids");
     not_below_minus_one(resources.pids.as_ref().and_then(|pids| pids.limit), &pids.key("limit"), report);
+    if let Some(block_io) = &resources.block_io {
+        block_io::check(block_io, &at.key("blockIO"), report);
+    }
+    huge_pages(&resources.hugepage_limits, &at.key("hugepageLimits"), report);
+    if let Some(network) = &resources.network {
+        self::network(network, &at.key("network"), report);
+    }
+    let rdma = at.key("rdma");
+    for (device, limits) in resources.rdma.iter().flatten() {
+        rdma_device(device, limits, &rdma.key(device), report);
+    }
+}
+
+/// A word in a line of a cgroup file.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '\0')
+}
+
+/// The sizes are parts of file names, as the kernel spells them: `64KB`, `2MB`, `1GB`.
+fn huge_pages(limits: &[HugepageLimit], at: &At<'_>, report: &mut Report) {
+    for (i, entry) in limits.iter().enumerate() {
+        let (size, at) = (entry.page_size.as_str(), at.index(i));
+        let number = ["KB", "MB", "GB"].iter().find_map(|unit| size.strip_suffix(unit)).unwrap_or_default();
+        let is_number = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        if size.is_empty() {
+            report.error(&at.key("pageSize"), "is missing or empty");
+        } else if number.is_empty() || !is_number {
+            report.error(&at.key("pageSize"), format!("{} is not a size such as 2MB", quoted(size)));
+        } else if limits[..i].iter().any(|earlier| earlier.page_size == size) {
+            report.error(&at.key("pageSize"), format!("{} is there twice", quoted(size)));
+        }
+    }
+}
+
+fn network(network: &Network, at: &At<'_>, report: &mut Report) {
+    let priorities = at.key("priorities");
+    for (i, entry) in network.priorities.iter().enumerate() {
+        if !is_word(&entry.name) {
+            let text = format!("{} is not the name of an interface", quoted(&entry.name));
+            report.error(&priorities.index(i).key("name"), text);
+        }
+    }
+}
+
+fn rdma_device(device: &str, limits: &Rdma, at: &At<'_>, report: &mut Report) {
+    if !is_word(device) {
+        report.error(at, format!("{} is not the name of a device", quoted(device)));
+    }
+    if limits.hca_handles.is_none() && limits.hca_objects.is_none() {
+        report.error(at, "has neither hcaHandles nor hcaObjects");
+    }
 }
 
 fn not_below_minus_one(limit: Option<i64>, at: &At<'_>, report: &mut Report) {
