@@ -36,6 +36,7 @@ mod mounts;
 mod namespaces;
 mod nested_cgroups;
 mod parallel;
+mod pause;
 mod peers;
 mod process;
 mod propagation;
@@ -66,6 +67,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     annotations::CASES,
     kill::CASES,
     exec::CASES,
+    pause::CASES,
     delete::CASES,
     identifiers::CASES,
     parallel::CASES,

@@ -18,6 +18,7 @@ pub enum Expectation {
     NotRun(&'static str),
 }
 
+mod cgroup_commands;
 mod hooks;
 mod linux;
 mod resources;
@@ -691,7 +692,7 @@ const PEERS: &[Peer] = &[
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Peer> {
-    PEERS.iter().chain(hooks::PEERS).chain(linux::PEERS).chain(resources::PEERS)
+    [PEERS, cgroup_commands::PEERS, hooks::PEERS, linux::PEERS, resources::PEERS].into_iter().flatten()
 }
 
 /// What is known of the case `name` on the runtime of this host.

@@ -77,6 +77,16 @@ pub enum Command {
         /// The container.
         id: String,
     },
+    /// Stop all processes of a container until `resume`.
+    Pause {
+        /// The container.
+        id: String,
+    },
+    /// Let a paused container go on.
+    Resume {
+        /// The container.
+        id: String,
+    },
     /// Print the state.
     State {
         /// The container.

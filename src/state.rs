@@ -9,7 +9,7 @@ mod liveness;
 pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
 
 use crate::error::{Context, Error, Result};
-use crate::host::cgroup::Record;
+use crate::host::cgroup::{self, Record};
 use crate::plan::seccomp::Listener;
 use crate::spec::config::Hooks;
 use crate::sys;
@@ -90,13 +90,14 @@ fn no_hooks(hooks: &Hooks) -> bool {
     *hooks == Hooks::default()
 }
 
-/// The status of runtime.md, "State".
+/// The status of runtime.md, "State", and `paused`, which other runtimes have too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Status {
     Creating,
     Created,
     Running,
+    Paused,
     Stopped,
 }
 
@@ -107,6 +108,7 @@ impl Status {
             Status::Creating => "creating",
             Status::Created => "created",
             Status::Running => "running",
+            Status::Paused => "paused",
             Status::Stopped => "stopped",
         }
     }
@@ -359,6 +361,7 @@ impl Dir {
         match () {
             () if state.pid == 0 => Status::Creating,
             () if !is_alive(state) => Status::Stopped,
+            () if cgroup::is_frozen(&state.cgroup) => Status::Paused,
             () if sys::fs::exists(self.fd(), GATE) => Status::Created,
             // Behind the gate, but not before these have run.
             () if !state.hooks.start_container.is_empty() && has_executed(state.pid) == Some(false) => {

@@ -1,7 +1,7 @@
 //! A container that outlives the call that made it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -87,8 +87,52 @@ impl<'c> Container<'c> {
         format!("/proc/{}/ns/{kind}", self.pid())
     }
 
+    /// All its processes, those in groups below its own too.
+    pub fn processes(&self) -> Vec<i32> {
+        let hierarchies = self.case.host.cgroups.directories(&self.cgroup_path());
+        let mut pids: Vec<i32> =
+            hierarchies.iter().map(|dir| below(dir)).max_by_key(Vec::len).unwrap_or_default();
+        pids.sort_unstable();
+        pids
+    }
+
+    /// The one that came last, as far as pids tell.
+    #[track_caller]
+    pub fn last_process(&self) -> i32 {
+        self.processes().last().copied().expect("a process")
+    }
+
+    /// Moves a process into a group below that of the container, in every hierarchy.
+    pub fn move_into_groups_below(&self, pid: i32) -> Vec<PathBuf> {
+        let directories = self.case.host.cgroups.directories(&self.cgroup_path());
+        directories.into_iter().map(|dir| move_below(&dir, pid)).collect()
+    }
+
     /// The path of its cgroup in every hierarchy.
     pub fn cgroup_path(&self) -> String {
         self.case.cgroup_path(&self.id)
     }
+}
+
+fn below(dir: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    let mut pids: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            pids.extend(below(&entry.path()));
+        }
+    }
+    pids
+}
+
+fn move_below(dir: &Path, pid: i32) -> PathBuf {
+    let group = dir.join("below");
+    fs::create_dir(&group).expect("make a cgroup");
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        if let (Ok(value), true) = (fs::read_to_string(dir.join(file)), dir.join("tasks").exists()) {
+            fs::write(group.join(file), value).expect("a cpuset");
+        }
+    }
+    fs::write(group.join("cgroup.procs"), pid.to_string()).expect("move the process");
+    group
 }

@@ -1,5 +1,7 @@
 //! The flags and operands of every command, with their help: data only.
 
+mod cgroup;
+
 /// What follows a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -57,7 +59,9 @@ pub(super) enum Kind {
     Features,
     Kill,
     List,
+    Pause,
     Plan,
+    Resume,
     Run,
     Spec,
     Start,
@@ -128,11 +132,24 @@ pub(super) const GLOBAL: &[Flag] = &[
 
 /// Commands of other runtimes that this release refuses by name.
 pub const COMMANDS_TO_COME: &[&str] =
-    &["checkpoint", "restore", "events", "ps", "pause", "resume", "update", "wait", "stats", "mounts"];
+    &["checkpoint", "restore", "events", "ps", "update", "wait", "stats", "mounts"];
 
 /// The commands, in the order of the help.
-pub(super) const COMMANDS: &[Verb] =
-    &[RUN, CREATE, START, STATE, KILL, DELETE, LIST, EXEC, SPEC, PLAN, FEATURES];
+pub(super) const COMMANDS: &[Verb] = &[
+    RUN,
+    CREATE,
+    START,
+    STATE,
+    KILL,
+    DELETE,
+    LIST,
+    EXEC,
+    cgroup::PAUSE,
+    cgroup::RESUME,
+    SPEC,
+    PLAN,
+    FEATURES,
+];
 
 const RUN: Verb = Verb {
     kind: Kind::Run,
@@ -198,7 +215,7 @@ const STATE: Verb = Verb {
     operands: &[ID],
     flags: &[],
     notes: "\
-The status is creating, created, running or stopped.
+The status is creating, created, running, paused or stopped.
 
 Example:
   tierce state web | jq -r .status
@@ -274,7 +291,7 @@ const EXEC: Verb = Verb {
         switch("", "no-new-privs", "Set no_new_privs: setuid programs gain nothing"),
         PRESERVE_FDS,
         values("", "cgroup", "PATH", "Sub-cgroup of the container, [CONTROLLER:]PATH; may be repeated"),
-        switch("", "ignore-paused", "Do not refuse a paused container"),
+        switch("", "ignore-paused", "Wait for the end of a pause, rather than refuse"),
         value("", "process-label", "LABEL", "SELinux label of the program"),
         value("", "apparmor", "PROFILE", "AppArmor profile of the program"),
     ],

@@ -159,6 +159,8 @@ fn options(kind: Kind, given: &mut Given) -> Result<Command> {
         }),
         Kind::Start => Command::Start { id: id(given)? },
         Kind::State => Command::State { id: id(given)? },
+        Kind::Pause => Command::Pause { id: id(given)? },
+        Kind::Resume => Command::Resume { id: id(given)? },
         Kind::Kill => Command::Kill(KillOptions {
             id: id(given)?,
             signal: given.value("SIGNAL").map_or(Ok(libc::SIGTERM), |s| values::signal(&s))?,

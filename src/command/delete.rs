@@ -44,7 +44,7 @@ fn delete(env: &Env, id: &str, force: bool) -> Result<()> {
     let goes_on = || match status {
         Status::Creating => true,
         // Right behind a `kill ID KILL` it is not stopped yet, but nothing can keep it from that.
-        Status::Running => !state::is_dying(state.pid),
+        Status::Running | Status::Paused => !state::is_dying(state.pid),
         Status::Created | Status::Stopped => false,
     };
     if !force && goes_on() {
@@ -101,7 +101,7 @@ pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
     if !state.ends_with_init {
         cgroup::kill(&state.cgroup, libc::SIGKILL)?;
     } else if init.is_some() {
-        cgroup::thaw(&state.cgroup)?;
+        cgroup::let_die(&state.cgroup)?;
     }
     if let Some(init) = &init
         && sys::poll::poll(&mut [sys::poll::readable(init.as_fd())], END).context(|| "init")? == 0

@@ -36,6 +36,12 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let Some(init) = state::init(&state) else {
         return Err(Error::new("container not running: cannot exec in a stopped container"));
     };
+    if !options.ignore_paused && cgroup::is_frozen(&state.cgroup) {
+        return Err(Error::new("cannot exec in a paused container").hint(format!(
+            "`tierce resume {}` lets it go on; with --ignore-paused this waits until somebody does",
+            options.id
+        )));
+    }
     let plan = decide(env, options, &state)?;
     super::warn(&plan.warnings);
     make::check_agent(&plan)?;
@@ -66,7 +72,6 @@ fn refuse_later(options: &ExecOptions) -> Result<()> {
     for (given, flag) in [
         (options.pidfd_socket.is_some(), "--pidfd-socket"),
         (!options.cgroup.is_empty(), "--cgroup"),
-        (options.ignore_paused, "--ignore-paused"),
         (options.process_label.is_some(), "--process-label"),
         (options.apparmor.is_some(), "--apparmor"),
     ] {

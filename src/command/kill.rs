@@ -33,7 +33,7 @@ fn kill(env: &Env, options: &KillOptions) -> Result<()> {
     }
     match (options.signal, state.ends_with_init) {
         (libc::SIGKILL, false) => cgroup::kill(&state.cgroup, libc::SIGKILL),
-        (libc::SIGKILL, true) => cgroup::thaw(&state.cgroup),
+        (libc::SIGKILL, true) => cgroup::let_die(&state.cgroup),
         _ => Ok(()),
     }
 }

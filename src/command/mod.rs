@@ -8,6 +8,7 @@ mod json;
 pub mod kill;
 pub mod list;
 mod make;
+pub mod pause;
 pub mod plan;
 pub mod run;
 pub mod spec;
@@ -72,6 +73,8 @@ pub fn run(invocation: &Invocation) -> Result<u8> {
         Command::State { id } => state::run(&env, id).map(|()| 0),
         Command::Kill(options) => kill::run(&env, options).map(|()| 0),
         Command::Delete { id, force } => delete::run(&env, id, *force).map(|()| 0),
+        Command::Pause { id } => pause::run(&env, id).map(|()| 0),
+        Command::Resume { id } => pause::resume(&env, id).map(|()| 0),
         Command::List(options) => state::list(&env, options).map(|()| 0),
         Command::Spec(options) => spec::run(options).map(|()| 0),
         Command::Features => print(&json::pretty(&features::features())).map(|()| 0),

@@ -27,6 +27,10 @@ fn start(env: &Env, id: &str) -> Result<()> {
     match dir.status(&state) {
         Status::Created => {}
         Status::Running => return Err(already_running()),
+        Status::Paused => {
+            return Err(Error::new("cannot start a container in the paused state")
+                .hint(format!("`tierce resume {id}` lets it go on")));
+        }
         Status::Stopped => return Err(Error::new("cannot start a container that has stopped")),
         Status::Creating => return Err(Error::new("cannot start a container that is still being created")),
     }

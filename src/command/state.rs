@@ -44,7 +44,7 @@ fn of(state: State, status: Status) -> Entry {
     Entry {
         oci_version: state.oci_version,
         id: state.id,
-        pid: if matches!(status, Status::Created | Status::Running) { state.pid } else { 0 },
+        pid: if matches!(status, Status::Created | Status::Running | Status::Paused) { state.pid } else { 0 },
         status: status.name().to_owned(),
         bundle: state.bundle.to_string_lossy().into_owned(),
         rootfs: state.rootfs.to_string_lossy().into_owned(),

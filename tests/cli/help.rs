@@ -2,6 +2,11 @@
 
 use super::*;
 
+const COMMANDS: [&str; 13] = [
+    "run", "create", "start", "state", "kill", "delete", "list", "exec", "pause", "resume", "spec", "plan",
+    "features",
+];
+
 #[test]
 fn what_is_to_come_is_refused() {
     for verb in COMMANDS_TO_COME {
@@ -41,9 +46,7 @@ fn help_is_there_for_every_command() {
     for flag in ["-h", "-help", "help", "--root /r --help", "--help run", "help help"] {
         assert_eq!(printed(flag), program, "{flag}");
     }
-    for verb in
-        ["run", "create", "start", "state", "kill", "delete", "list", "exec", "spec", "plan", "features"]
-    {
+    for verb in COMMANDS {
         assert!(program.contains(&format!("\n  {verb} ")), "{verb}");
         let help = printed(&format!("{verb} --help"));
         for line in [format!("help {verb}"), format!("{verb} -h"), format!("{verb} --nonsense --help")] {
@@ -60,9 +63,7 @@ fn help_is_there_for_every_command() {
 #[test]
 fn examples_in_the_help_are_accepted() {
     let mut seen = 0;
-    for verb in
-        ["run", "create", "start", "state", "kill", "delete", "list", "exec", "spec", "plan", "features"]
-    {
+    for verb in COMMANDS {
         let help = printed(&format!("{verb} --help"));
         let (_, examples) = help.split_once("Example").unwrap();
         for line in examples.lines().filter(|l| l.starts_with("  ")) {

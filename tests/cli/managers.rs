@@ -70,6 +70,8 @@ fn podman_calls() {
     assert_eq!(kill("kill x 15"), KillOptions { id: "x".into(), signal: 15, all: false });
     assert_eq!(kill("kill --all x 9"), KillOptions { id: "x".into(), signal: 9, all: true });
     assert_eq!(ok("delete --force x").command, Command::Delete { id: "x".into(), force: true });
+    assert_eq!(ok("pause x").command, Command::Pause { id: "x".into() });
+    assert_eq!(ok("resume x").command, Command::Resume { id: "x".into() });
 }
 
 #[test]

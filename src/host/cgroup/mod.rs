@@ -9,6 +9,7 @@ mod cpuset;
 mod create;
 mod delegation;
 mod devices;
+mod freezer;
 mod limits;
 mod probe;
 mod processes;
@@ -18,8 +19,9 @@ mod tree;
 pub use create::create;
 pub(super) use delegation::survey;
 pub use delegation::{check, not_entered};
+pub use freezer::{freeze, is_frozen, let_die, thaw};
 pub use probe::probe;
-pub use processes::{kill, processes, thaw};
+pub use processes::{kill, processes};
 pub use remove::remove;
 
 use crate::error::{Context, Result};
@@ -30,6 +32,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The cgroups of a container, ready to be entered.
 #[derive(Debug, Default)]
@@ -161,4 +164,10 @@ fn read_small(path: &Path) -> io::Result<String> {
 /// The value of `key` in a file of `key value` lines, such as `cgroup.events`.
 fn flag(content: &str, key: &str) -> bool {
     content.lines().any(|line| line.strip_prefix(key).is_some_and(|value| value == " 1"))
+}
+
+/// For poll(2).
+fn milliseconds_until(deadline: Instant) -> i32 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
 }

@@ -1,7 +1,7 @@
 //! The processes of the groups.
 
 use super::tree::{self, Visit, is_gone};
-use super::{Record, RecordedGroup, open_for_writing};
+use super::{Record, RecordedGroup, freezer, open_for_writing};
 use crate::error::{Context, Result};
 use crate::plan::cgroup::Version;
 use crate::sys;
@@ -10,6 +10,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long processes may take to stop for a signal, which they get in any case.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// The pids of all processes in the groups and their sub-groups, as this pid namespace sees them.
 pub fn processes(record: &Record) -> Result<Vec<i32>> {
@@ -63,54 +67,36 @@ pub(super) fn list(pids: &[i32]) -> String {
 
 /// Sends a signal to all processes of the groups; returns without waiting for what comes of it.
 ///
-/// SIGKILL reaches every one, those too that are forked meanwhile: by `cgroup.kill` (Linux 5.14)
-/// where there is v2, else with the group frozen on v1, else again until no new one turns up.
+/// It reaches those too that are forked meanwhile: SIGKILL by `cgroup.kill` (Linux 5.14) where there is
+/// v2, else with the group frozen, again until no new one turns up; others with the group frozen.
 pub fn kill(record: &Record, signal: i32) -> Result<()> {
     let Some(group) = leading(record) else { return Ok(()) };
     if signal != libc::SIGKILL {
-        return send(&processes(record)?, signal);
+        return freezer::while_frozen(record, MOMENT, || send(&processes(record)?, signal))?;
     }
-    let freezer = freezer(record);
     if group.version == Version::V2 {
         match write(&group.directory().join("cgroup.kill"), "1") {
             Err(e) if is_gone(&e) => {}
             // On a hybrid machine they may be frozen by v1, where SIGKILL has to wait.
-            Ok(()) => return set_freezer(freezer, "THAWED"),
+            Ok(()) => return freezer::let_die(record),
             done => return done.context(|| format!("write \"1\" to cgroup.kill of {}", group.path)),
         }
     }
-    kill_all(record, freezer)
-}
-
-/// Lets a frozen container go on where it cannot die before: on v1 SIGKILL has to wait for that.
-pub fn thaw(record: &Record) -> Result<()> {
-    set_freezer(freezer(record), "THAWED")
-}
-
-fn freezer(record: &Record) -> Option<&RecordedGroup> {
-    record.groups.iter().find(|g| g.controllers.iter().any(|c| c == "freezer"))
-}
-
-fn set_freezer(group: Option<&RecordedGroup>, state: &str) -> Result<()> {
-    let Some(group) = group else { return Ok(()) };
-    match write(&group.directory().join("freezer.state"), state) {
-        Err(e) if is_gone(&e) => Ok(()),
-        done => done.context(|| format!("write {state:?} to freezer.state of {}", group.path)),
-    }
+    kill_all(record)
 }
 
 /// Rounds of freeze, kill and thaw. A frozen process does not fork; one that is only about to
 /// freeze may have forked still, so it takes another round to see that there is nobody new.
-fn kill_all(record: &Record, freezer: Option<&RecordedGroup>) -> Result<()> {
+fn kill_all(record: &Record) -> Result<()> {
     let mut killed = HashSet::new();
     loop {
-        set_freezer(freezer, "FROZEN")?;
+        freezer::begin_to_freeze(record)?;
         let round = processes(record).and_then(|pids| {
             let new: Vec<_> = pids.into_iter().filter(|pid| killed.insert(*pid)).collect();
             send(&new, libc::SIGKILL).map(|()| new.is_empty())
         });
-        // In any case: the frozen ones do not die before.
-        set_freezer(freezer, "THAWED")?;
+        // In any case: the frozen ones of v1 do not die before.
+        freezer::thaw(record)?;
         if round? {
             return Ok(());
         }

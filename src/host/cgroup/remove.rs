@@ -2,7 +2,7 @@
 
 use super::processes::{below, list};
 use super::tree::{self, Visit, is_gone};
-use super::{Record, RecordedGroup, flag};
+use super::{Record, RecordedGroup, flag, milliseconds_until};
 use crate::error::{Context, Error, Result};
 use crate::plan::cgroup::{Version, directory};
 use crate::sys;
@@ -135,11 +135,6 @@ fn wait_for_exit(pids: &[i32], deadline: Instant) -> io::Result<bool> {
         processes.retain(|_| !ended.next().unwrap_or(false));
     }
     Ok(waited)
-}
-
-fn milliseconds_until(deadline: Instant) -> i32 {
-    let left = deadline.saturating_duration_since(Instant::now());
-    i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
