@@ -40,6 +40,7 @@ mod pause;
 mod peers;
 mod process;
 mod propagation;
+mod resctrl;
 mod resource_limits;
 mod rootfs;
 mod rootless;
@@ -97,6 +98,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     block_io::CASES,
     huge_pages::CASES,
     unified::CASES,
+    resctrl::CASES,
     rootless::CASES,
     delegation::CASES,
     delegation_refused::CASES,

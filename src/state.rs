@@ -10,6 +10,7 @@ pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Record};
+use crate::host::resctrl;
 use crate::plan::seccomp::Listener;
 use crate::spec::config::Hooks;
 use crate::sys;
@@ -61,6 +62,9 @@ pub struct State {
     pub owner: u32,
     /// Its cgroups.
     pub cgroup: Record,
+    /// Its class in resctrl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resctrl: Option<resctrl::Record>,
     /// `CLONE_NEW*` of the namespaces that init made or joined.
     pub namespaces: u64,
     /// Its pid namespace is new: when init ends, the kernel ends all other processes in it.

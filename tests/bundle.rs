@@ -108,7 +108,7 @@ fn all_mistakes_of_a_process_json_are_listed() {
 #[test]
 fn what_is_ignored_is_told_to_who_asks_for_it() {
     let dir = tempfile::tempdir().unwrap();
-    let text = r#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "hostnam": "web", "x": {"y": 1},
+    let text = r#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "hostnam": "web", "x": {"y": 1}, "zos": {"a": 1}, "windows": {},
         "process": {"args": ["sh"], "cwd": "/", "noNewPrivilege": true, "user": {"uid": 0, "addGids": 1}},
         "annotations": {"run.oci.handler": "krun", "org.example.key": "v"},
         "linux": {"namespaces": [{"type": "mount"}, {"type": "pid", "paht": "/p"}]}}"#;
@@ -130,7 +130,9 @@ fn what_is_ignored_is_told_to_who_asks_for_it() {
         "linux.namespaces[1].paht: not known, ignored, did you mean path?",
         "process.noNewPrivilege: not known, ignored, did you mean noNewPrivileges?",
         "process.user.addGids: not known, ignored",
+        "windows: of another system, ignored",
         "x: not known, ignored",
+        "zos: of another system, ignored",
     ];
     assert_eq!(lines, expected.map(told));
 }

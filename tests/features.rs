@@ -62,7 +62,8 @@ fn nothing_stands_there_that_the_schema_does_not_know() {
     only(&linux["cgroup"], &["v1", "v2", "systemd", "systemdUser", "rdma"]);
     only(&linux["seccomp"], &["enabled", "actions", "operators", "archs", "knownFlags", "supportedFlags"]);
     only(&linux["mountExtensions"], &["idmap"]);
-    for part in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+    only(&linux["intelRdt"], &["enabled", "schemata", "monitoring"]);
+    for part in ["apparmor", "selinux", "netDevices"] {
         assert_eq!(keys(&linux[part]), ["enabled"], "{part}");
     }
 }
@@ -171,7 +172,9 @@ fn only_what_this_release_does_is_claimed() {
     assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);
     let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
     assert_eq!(strings(&linux["namespaces"]), namespaces);
-    for missing in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+    let all_of_rdt = serde_json::json!({"enabled": true, "schemata": true, "monitoring": true});
+    assert_eq!(linux["intelRdt"], all_of_rdt);
+    for missing in ["apparmor", "selinux", "netDevices"] {
         assert_eq!(linux[missing]["enabled"], false, "{missing}");
     }
     assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], false);

@@ -149,6 +149,15 @@ fn wanted() -> Vec<(String, String)> {
         let host = text.lines().filter(|line| line.starts_with("host")).map(|line| format!("{line}\n"));
         all.push((format!("resources.{}.txt", layout.name()), host.collect()));
     }
+    for (name, rdt) in classes() {
+        let mut config = default_config(None);
+        config["linux"]["intelRdt"] = rdt;
+        let spec: Spec = serde_json::from_value(config).unwrap();
+        let lines = lines(&spec, Layout::Unified, Caller::Root);
+        let of_rdt: Vec<Line> =
+            lines.into_iter().filter(|l| l.location.starts_with("linux.intelRdt")).collect();
+        all.push((format!("{name}.v2.txt"), print::text(&of_rdt)));
+    }
     all
 }
 
@@ -206,6 +215,19 @@ fn with_all_resources(layout: Layout) -> Value {
     resources["cpu"]["realtimeRuntime"] = json!(950_000);
     resources["network"] = json!({"classID": 1_048_577, "priorities": [{"name": "eth0", "priority": 500}]});
     config
+}
+
+/// Classes of resctrl; of these plans only the lines about them are kept.
+fn classes() -> [(&'static str, Value); 4] {
+    [
+        ("rdt-own", json!({"l3CacheSchema": "L3:0=7f0;1=1f", "memBwSchema": "MB:0=20;1=70"})),
+        (
+            "rdt-shared",
+            json!({"closID": "gold", "memBwSchema": "MB:0=20", "schemata": ["L3:0=7f0", "L2:0=f"]}),
+        ),
+        ("rdt-existing", json!({"closID": "gold", "enableMonitoring": true})),
+        ("rdt-default", json!({"closID": "/", "l3CacheSchema": "L3:0=fff", "enableCMT": true})),
+    ]
 }
 
 /// The examples have none, since they would need programs of the host.

@@ -142,9 +142,19 @@ pub(super) const CGROUPS: Section = Section {
     ],
 };
 
+/// What a kernel with resctrl would have to show.
+const NO_RESCTRL: &str = "the rest by goldens and unit tests only: no kernel at hand has resctrl";
+
 pub(super) const OTHERS: Section = Section {
     title: "linux, other members",
     rows: &[
+        row(Must, "`intelRdt` without resctrl is an error", &["without_resctrl_a_class_is_an_error"]),
+        row(
+            Optional,
+            "`intelRdt`: `closID`, `schemata`, `l3CacheSchema`, `memBwSchema`, `enableMonitoring`",
+            &["without_resctrl_a_class_is_an_error"],
+        )
+        .but(NO_RESCTRL),
         row(
             Optional,
             "`sysctl`",

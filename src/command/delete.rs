@@ -3,7 +3,7 @@
 use super::Env;
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Record};
-use crate::host::{hooks, probe};
+use crate::host::{hooks, probe, resctrl};
 use crate::log;
 use crate::plan::cgroup as plan;
 use crate::state::{self, Dir, State, Status};
@@ -92,6 +92,9 @@ pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
         if let Err(e) = cgroup::remove(&state.cgroup) {
             log::warn(format_args!("cgroup left alone: {}", e.one_line()));
         }
+        if let Some(Err(e)) = state.resctrl.as_ref().map(resctrl::remove) {
+            log::warn(format_args!("class of resctrl left alone: {}", e.one_line()));
+        }
         return dir.remove();
     }
     let init = state::init(state);
@@ -110,5 +113,6 @@ pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
             .hint("it may wait in the kernel for a device or a network filesystem"));
     }
     cgroup::remove(&state.cgroup)?;
+    state.resctrl.as_ref().map_or(Ok(()), resctrl::remove)?;
     dir.remove()
 }

@@ -54,6 +54,9 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let ground = Ground { cgroup: &cgroup, gate: Gate::Host, target, init: Some(state.pid) };
     let mut child = launch(&plan, ground)?;
     child.until_ready(&plan)?;
+    if let Some(class) = &state.resctrl {
+        class.enter(child.pid).inspect_err(|_| child.kill())?;
+    }
     let recorded = options.pid_file.as_deref().map_or(Ok(()), |path| make::write_pid_file(path, child.pid));
     // Before the program runs, so that it finds a terminal of the right size.
     let attended = recorded.and_then(|()| console::attend(child.terminal.take(), console.as_ref()));

@@ -9,7 +9,7 @@ use crate::host::agent::{self, Agent};
 use crate::host::cgroup::{self, Cgroup, Record};
 use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
-use crate::host::{console, probe, socket};
+use crate::host::{console, probe, resctrl, socket};
 use crate::log::{self, Utc, debug};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Sandbox, hooks};
@@ -56,6 +56,7 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     };
     let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| name(&options.config))?;
     check_cgroup(&plan)?;
+    resctrl::check(&plan)?;
     debug(format_args!("bundle {} is planned", bundle.dir.display()));
     for call in plan.process.iter().flat_map(|p| &p.seccomp).flat_map(|filter| &filter.unknown) {
         debug(format_args!("linux.seccomp: {call:?} is no system call that we know, left out"));
@@ -162,6 +163,7 @@ fn first_state(bundle: &Bundle, plan: &Plan, options: &CreateOptions, owner: u32
         annotations: bundle.spec.annotations.clone().unwrap_or_default(),
         owner,
         cgroup: Record::planned(&container.cgroup),
+        resctrl: container.resctrl.as_ref().and_then(resctrl::Record::planned),
         namespaces: container.namespaces.mask(),
         ends_with_init: container.namespaces.is_new(Kind::Pid),
         no_pivot: container.root.no_pivot,
@@ -214,10 +216,12 @@ impl Making {
         making.dir.write(&making.state)?;
         // What create() does not make may be another container's: it is not ours to remove.
         making.state.cgroup = Record::default();
+        making.state.resctrl = None;
         if let Sandbox::New(container) = &plan.sandbox {
             making.cgroup = cgroup::create(&container.cgroup)?;
             making.state.cgroup = making.cgroup.record.clone();
             debug(format_args!("{} cgroups made", making.state.cgroup.groups.len()));
+            making.state.resctrl = container.resctrl.as_ref().map(resctrl::create).transpose()?;
         }
         let listener = if with_gate { Some(making.dir.make_gate()?) } else { None };
         let gate = match &listener {
@@ -252,7 +256,9 @@ impl Making {
     pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
         self.child()?.until_ready(plan)?;
         self.existed = true;
-        Ok(())
+        // As one process, before the program can make more.
+        let pid = self.child()?.pid;
+        self.state.resctrl.as_ref().map_or(Ok(()), |class| class.enter(pid))
     }
 
     /// Waits until the program runs, with the hooks before and after that.

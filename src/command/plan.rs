@@ -3,7 +3,7 @@
 use super::{Env, make};
 use crate::cli::{PlanFormat, PlanOptions};
 use crate::error::{Context, Error, Result};
-use crate::host::probe;
+use crate::host::{probe, resctrl};
 use crate::plan::{self, Options, print};
 use crate::state;
 
@@ -33,6 +33,7 @@ fn show(env: &Env, options: &PlanOptions) -> Result<String> {
     let plan =
         plan::container(&bundle.spec, &facts, &plan_options).context(|| make::name(&options.config))?;
     make::check_cgroup(&plan)?;
+    resctrl::check(&plan)?;
     super::warn(&plan.warnings);
     let lines = print::lines(&plan);
     match options.format {

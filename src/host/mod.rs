@@ -8,4 +8,5 @@ pub mod hooks;
 pub mod idmap;
 pub mod launch;
 pub mod probe;
+pub mod resctrl;
 pub mod socket;

@@ -15,6 +15,7 @@ pub mod namespaces;
 pub mod path;
 pub mod print;
 pub mod process;
+pub mod resctrl;
 pub mod seccomp;
 
 use crate::error::{Error, Result};
@@ -130,6 +131,8 @@ pub struct Container {
     pub domainname: Option<CString>,
     /// Programs at the turns of its life.
     pub hooks: hooks::HookPlan,
+    /// linux.intelRdt
+    pub resctrl: Option<resctrl::Resctrl>,
     /// The socket that gets a pidfd of init.
     pub pidfd_receiver: Option<PathBuf>,
 }
@@ -226,6 +229,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             Some(hooks) => hooks::plan(hooks, &options.bundle)?,
             None => hooks::HookPlan::default(),
         },
+        resctrl: linux.intel_rdt.as_ref().map(|rdt| resctrl::plan(rdt, &options.id)),
         pidfd_receiver: annotations::value(spec, PIDFD_RECEIVER).map(PathBuf::from),
         namespaces,
         cgroup,

@@ -1,5 +1,7 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
+mod resctrl;
+
 use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
 use super::hooks::{self, HookPlan};
 use super::mounts::{Mount, Source, is_superblock_flag};
@@ -46,6 +48,9 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
         out.by = "container";
         namespaces(&mut out, container);
         root(&mut out, container, plan.process.as_ref());
+        if let Some(planned) = &container.resctrl {
+            resctrl::enter(&mut out, planned);
+        }
     }
     let none = HookPlan::default();
     let planned = if let Sandbox::New(container) = &plan.sandbox { &container.hooks } else { &none };
@@ -100,6 +105,9 @@ fn host(out: &mut Lines, c: &Container) {
             let object = format!("an eBPF program for devices: {}", rules.join(", "));
             out.add("attach", object, "linux.resources.devices");
         }
+    }
+    if let Some(planned) = &c.resctrl {
+        resctrl::make(out, planned);
     }
     for mount in c.mounts.iter().filter(|m| c.host_opens_binds && matches!(m.source, Source::Bind(_))) {
         out.add("open", format!("the source of the {}", mount.label), format!("{}.source", mount.location));

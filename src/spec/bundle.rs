@@ -71,12 +71,19 @@ pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
     Ok(Bundle { dir, spec, text })
 }
 
+/// Sections of config.md that belong to a configuration for another system.
+const OTHER_SYSTEMS: [&str; 4] = ["freebsd", "solaris", "windows", "zos"];
+
 /// With `--debug`: what of a configuration is ignored.
 fn tell_unknown<T: for<'de> Deserialize<'de>>(text: &str, name: &str) {
     if !log::enabled(Level::Debug) {
         return;
     }
     for unknown in unknown::members::<T>(text) {
+        if OTHER_SYSTEMS.contains(&unknown.path.as_str()) {
+            log::debug(format_args!("{name}: {}: of another system, ignored", unknown.path));
+            continue;
+        }
         let meant = unknown.near.map_or(String::new(), |near| format!(", did you mean {near}?"));
         log::debug(format_args!("{name}: {}: not known, ignored{meant}", unknown.path));
     }

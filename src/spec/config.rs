@@ -7,6 +7,7 @@
 //! rlimits, id mappings and seccomp conditions, those of devices and huge pages to be limited and the
 //! `allow` of a device rule must be there: a default would be a guess.
 
+mod intel_rdt;
 pub(crate) mod read;
 mod resources;
 
@@ -15,6 +16,7 @@ pub use resources::{
     ThrottleDevice, WeightDevice,
 };
 
+pub use intel_rdt::IntelRdt;
 use read::{map, map_or_default, null_default, object, object_or_default, objects, optional_objects};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,7 +51,7 @@ pub struct Spec {
     /// The Linux section.
     #[serde(deserialize_with = "object")]
     pub linux: Option<Linux>,
-    /// Sections of other platforms; their presence changes nothing on Linux.
+    /// A virtual machine, which is not made here.
     pub vm: Option<Value>,
 }
 
@@ -276,7 +278,8 @@ pub struct Linux {
     #[serde(deserialize_with = "object")]
     pub resources: Option<Resources>,
     /// Resource Director Technology.
-    pub intel_rdt: Option<Value>,
+    #[serde(deserialize_with = "object")]
+    pub intel_rdt: Option<IntelRdt>,
     /// NUMA memory policy.
     pub memory_policy: Option<Value>,
     /// Kernel parameters, namespaced ones only.

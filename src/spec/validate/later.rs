@@ -12,8 +12,6 @@ use serde_json::Value;
 /// The members of an object, each with whether it asks for something.
 type Members<T> = [(&'static str, fn(&T) -> bool)];
 
-const SPEC: &Members<Spec> = &[("vm", |s| asks(s.vm.as_ref()))];
-
 const PROCESS: &Members<Process> = &[
     // "unconfined" asks for what is there.
     ("apparmorProfile", |p| p.apparmor_profile.as_deref().is_some_and(|s| !matches!(s, "" | "unconfined"))),
@@ -35,8 +33,6 @@ const LINUX: &Members<Linux> = &[
     ("mountLabel", |l| !is_empty(l.mount_label.as_ref())),
     ("personality", |l| asks(l.personality.as_ref())),
     ("memoryPolicy", |l| asks(l.memory_policy.as_ref())),
-    // Even an empty one asks for a directory in resctrl (config-linux.md, "IntelRdt").
-    ("intelRdt", |l| l.intel_rdt.is_some()),
     // A device is moved by its name alone: {"eth0": {}}.
     ("netDevices", |l| l.net_devices.as_ref().is_some_and(|map| *map != Value::Object(Default::default()))),
     ("timeOffsets", |l| asks(l.time_offsets.as_ref())),
@@ -47,7 +43,6 @@ const NAMESPACES: &[&str] = &["time"];
 /// Refuses what of a whole `config.json` is not supported yet.
 pub(super) fn check(spec: &Spec, report: &mut Report) {
     let at = At::Root;
-    each(SPEC, spec, &at, report);
     if let Some(process) = &spec.process {
         check_process(process, &at.key("process"), report);
     }

@@ -4,7 +4,7 @@ use super::Report;
 use super::at::{At, quoted};
 use super::mounts::inside_root;
 use super::process::not_minus_one;
-use super::{resources, sysctl};
+use super::{intel_rdt, resources, sysctl};
 use crate::spec::config::{Device, IdMapping, Linux, Namespace, Process, Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,9 @@ pub(super) fn check(spec: &Spec, report: &mut Report) {
     }
     if let Some(resources) = &linux.resources {
         self::resources::check(resources, &at.key("resources"), report);
+    }
+    if let Some(rdt) = &linux.intel_rdt {
+        self::intel_rdt::check(rdt, &at.key("intelRdt"), report);
     }
     self::sysctl::check(&linux.sysctl, spec, &at.key("sysctl"), report);
     propagation(linux, &at.key("rootfsPropagation"), report);

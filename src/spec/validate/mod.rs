@@ -6,6 +6,7 @@
 
 pub(crate) mod at;
 mod hooks;
+mod intel_rdt;
 mod later;
 mod linux;
 mod mounts;
@@ -21,6 +22,7 @@ use crate::spec::config::{Process, Spec};
 use at::{At, quoted};
 pub use process::CAPABILITIES;
 pub(crate) use report::Report;
+use serde_json::Value;
 
 /// What is wrong with a configuration, and what is merely odd.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -73,6 +75,7 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
     let mut report = Report::default();
     version::check(&spec.oci_version, &At::Root.key("ociVersion"), &mut report);
     root(spec, &mut report);
+    virtual_machine(spec, &mut report);
     if let Some(process) = &spec.process {
         process::check(process, &At::Root.key("process"), &mut report);
     }
@@ -105,6 +108,14 @@ fn root(spec: &Spec, report: &mut Report) {
         None => report.error(&at, "is missing; root.path names the directory of the root filesystem"),
         Some(root) if root.path.is_empty() => report.error(&at.key("path"), "is missing or empty"),
         Some(root) => report.no_nul(&root.path, &at.key("path")),
+    }
+}
+
+/// A property that cannot be applied is an error (runtime.md, "Create"); and a container alone keeps a
+/// program less apart than a machine of its own would.
+fn virtual_machine(spec: &Spec, report: &mut Report) {
+    if spec.vm.as_ref().and_then(Value::as_object).is_some_and(|vm| !vm.is_empty()) {
+        report.error(&At::Root.key("vm"), "asks for a virtual machine; containers alone are made here");
     }
 }
 
