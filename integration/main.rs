@@ -22,6 +22,10 @@ mod device_rules;
 mod devices;
 mod errors;
 mod exec;
+mod exec_cgroups;
+mod exec_confinement;
+mod exec_held;
+mod exec_terminal;
 mod harness;
 mod hook_failures;
 mod hook_programs;
@@ -68,6 +72,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     annotations::CASES,
     kill::CASES,
     exec::CASES,
+    exec_confinement::CASES,
+    exec_cgroups::CASES,
+    exec_held::CASES,
     pause::CASES,
     delete::CASES,
     identifiers::CASES,
@@ -76,6 +83,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     invalid_configs::CASES,
     process::CASES,
     terminal::CASES,
+    exec_terminal::CASES,
     capabilities::CASES,
     seccomp::CASES,
     seccomp_notify::CASES,

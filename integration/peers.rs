@@ -19,6 +19,7 @@ pub enum Expectation {
 }
 
 mod cgroup_commands;
+mod exec;
 mod hooks;
 mod linux;
 mod resources;
@@ -692,7 +693,9 @@ const PEERS: &[Peer] = &[
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Peer> {
-    [PEERS, cgroup_commands::PEERS, hooks::PEERS, linux::PEERS, resources::PEERS].into_iter().flatten()
+    [PEERS, cgroup_commands::PEERS, exec::NEITHER, exec::PEERS, hooks::PEERS, linux::PEERS, resources::PEERS]
+        .into_iter()
+        .flatten()
 }
 
 /// What is known of the case `name` on the runtime of this host.

@@ -12,6 +12,7 @@ mod read;
 mod spelling;
 mod values;
 
+pub use crate::host::cgroup::Below as SubCgroup;
 pub use crate::log::{Format as LogFormat, Level as LogLevel, Options as LogOptions};
 pub use exit::Exit;
 pub use flags::COMMANDS_TO_COME;
@@ -135,6 +136,8 @@ pub struct CreateOptions {
     pub config: Config,
     /// `--console-socket`: an AF_UNIX socket that gets the terminal's master end.
     pub console_socket: Option<PathBuf>,
+    /// `--pidfd-socket`: an AF_UNIX socket that gets a pidfd of the container's first process.
+    pub pidfd_socket: Option<PathBuf>,
     /// `--pid-file`: gets the pid of the container's first process.
     pub pid_file: Option<PathBuf>,
     /// `--no-pivot`: MS_MOVE and chroot(2) instead of pivot_root(2).
@@ -247,6 +250,17 @@ pub struct ExecUser {
     pub gid: Option<u32>,
 }
 
+/// What the program of `exec` waits for when all else is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecWait {
+    /// Nothing.
+    No,
+    /// `--exec-wait-fifo`: somebody opens this fifo for reading.
+    Fifo(PathBuf),
+    /// `--exec-wait-pidfd`: who got the pidfd sends a byte.
+    Receiver,
+}
+
 /// Flags of `exec`. What is absent is as in the container's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOptions {
@@ -279,7 +293,9 @@ pub struct ExecOptions {
     /// `--preserve-fds`: how many fds from 3 on are handed on, besides those of `$LISTEN_FDS`.
     pub preserve_fds: u32,
     /// `--cgroup`, each `PATH` or `CONTROLLER[,CONTROLLER]:PATH` (cgroup v1), below the container's.
-    pub cgroup: Vec<String>,
+    pub cgroup: Vec<SubCgroup>,
+    /// `--exec-wait-fifo`, `--exec-wait-pidfd`
+    pub wait: ExecWait,
     /// `--ignore-paused`: do not refuse a paused container.
     pub ignore_paused: bool,
     /// `--process-label` (SELinux)

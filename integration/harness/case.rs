@@ -273,6 +273,12 @@ impl Case {
         self.records.borrow().len()
     }
 
+    /// A number that comes once in a case.
+    pub fn next_number(&self) -> u32 {
+        self.ids.set(self.ids.get() + 1);
+        self.ids.get()
+    }
+
     /// Every call, with what came of it.
     pub fn transcript(&self) -> String {
         self.records.borrow().iter().map(Record::to_string).collect()

@@ -22,7 +22,7 @@ const NEVER: i32 = -2;
 /// agent has it.
 pub(super) fn load(filter: &Filter, preserve_fds: u32, starter: BorrowedFd) -> Done {
     // The program's limit of open files is there already, and one more is to be opened.
-    sys::fs::close_all_but(starter, 3 + preserve_fds).at(Step::CloseFds, 1)?;
+    sys::fs::close_all_but(&[starter], 3 + preserve_fds).at(Step::CloseFds, 1)?;
     let word = Word::new(NOT_YET).at(Step::SeccompListener, 0)?;
     let (own, _) = sys::process::pids();
     let messenger = match sys::process::clone_sharing_fds().at(Step::SeccompListener, 1)? {

@@ -66,6 +66,15 @@ pub enum Gate<'a> {
         /// The state directory: without it nobody can ever start this container.
         state: BorrowedFd<'a>,
     },
+    /// `exec --exec-wait-fifo`: somebody opens the other end of a fifo.
+    Fifo {
+        /// The end to write to.
+        end: BorrowedFd<'a>,
+        /// Tells of those who open it (inotify(7)).
+        opened: BorrowedFd<'a>,
+    },
+    /// `exec --exec-wait-pidfd`: a byte on this connection.
+    Answer(BorrowedFd<'a>),
 }
 
 /// A step, or the record of why not.
@@ -94,7 +103,7 @@ pub fn enter(plan: &Plan, fds: Fds) -> ! {
         wire::send_failure(fds.host.as_fd(), &failure);
         sys::process::exit_now(1);
     }
-    let starter = match gate::wait(fds) {
+    let starter = match gate::wait(fds, plan.process.as_ref().map_or(0, |p| p.preserve_fds)) {
         Ok(starter) => starter,
         // The host or the state is gone: there is nobody to tell and nothing to wait for.
         Err(_) => sys::process::exit_now(1),

@@ -109,7 +109,8 @@ const NO_PIVOT: Flag = switch("", "no-pivot", "Do not use pivot_root(2); for a r
 const NO_NEW_KEYRING: Flag = switch("", "no-new-keyring", "Keep the caller's session keyring");
 const PRESERVE_FDS: Flag = value("", "preserve-fds", "N", "Hand on N fds, from 3 on, besides $LISTEN_FDS");
 const DETACH: Flag = switch("d", "detach", "Return as soon as the program runs");
-const PIDFD_SOCKET: Flag = value("", "pidfd-socket", "PATH", "");
+const PIDFD_SOCKET: Flag =
+    value("", "pidfd-socket", "PATH", "Unix socket to send a pidfd of the container's first process to");
 const REGEX: Flag = switch("r", "regex", "");
 const ID: Operand = operand("ID", Count::One, "Name of the container");
 const NEW_ID: Operand = operand("ID", Count::One, "Name for the new container; unique below --root");
@@ -283,6 +284,8 @@ const EXEC: Verb = Verb {
         switch("t", "tty", "Give the program a terminal"),
         CONSOLE_SOCKET,
         value("", "pidfd-socket", "PATH", "Unix socket to send a pidfd of the program to"),
+        switch("", "exec-wait-pidfd", "Run the program when who got its pidfd has sent a byte"),
+        value("", "exec-wait-fifo", "FILE", "Run the program when somebody opens this fifo for reading"),
         value("", "cwd", "DIR", "Working directory in the container"),
         values("e", "env", "NAME=VALUE", "Set an environment variable; may be repeated"),
         value("u", "user", "UID[:GID]", "Numeric user and group in the container"),
@@ -297,6 +300,9 @@ const EXEC: Verb = Verb {
     ],
     notes: "\
 The options stand before ID. The exit status is that of the program.
+
+With --exec-wait-fifo or --exec-wait-pidfd the program is on record (--pid-file, --pidfd-socket) before its
+first instruction. With --detach too, that it cannot be executed is told by its own exit status, 126 or 127.
 
 Examples:
   tierce exec web ls -la /

@@ -21,7 +21,12 @@ impl Given {
 
     /// Whether a flag was typed at all.
     pub(super) fn has(&self, flag: &Flag) -> bool {
-        self.0.value_source(flag.long) == Some(ValueSource::CommandLine)
+        self.is_typed(flag.long)
+    }
+
+    /// The same, by its name.
+    pub(super) fn is_typed(&self, flag: &str) -> bool {
+        self.0.value_source(flag) == Some(ValueSource::CommandLine)
     }
 
     /// The last value of a flag, or an operand.

@@ -4,9 +4,9 @@ use super::flags::{COMMANDS, COMMANDS_TO_COME, GLOBAL, Kind, Verb};
 use super::grammar::Given;
 use super::spelling::{Flags, Spelled, spell};
 use super::{
-    CgroupManager, Command, Config, CreateOptions, ExecOptions, ExecProcess, Exit, Global, Invocation,
-    KillOptions, ListFormat, ListOptions, LogFormat, LogLevel, LogOptions, PlanFormat, PlanOptions, Rootless,
-    RunOptions, SpecOptions, SpecOutput,
+    CgroupManager, Command, Config, CreateOptions, ExecOptions, ExecProcess, ExecWait, Exit, Global,
+    Invocation, KillOptions, ListFormat, ListOptions, LogFormat, LogLevel, LogOptions, PlanFormat,
+    PlanOptions, Rootless, RunOptions, SpecOptions, SpecOutput,
 };
 use super::{grammar, help, values};
 use crate::error::{Context, Error, Result};
@@ -189,6 +189,7 @@ fn create(given: &mut Given) -> Result<CreateOptions> {
         bundle: bundle(given)?,
         config: config(given)?,
         console_socket: path(given, "console-socket")?,
+        pidfd_socket: path(given, "pidfd-socket")?,
         pid_file: path(given, "pid-file")?,
         no_pivot: given.is_set("no-pivot"),
         no_new_keyring: given.is_set("no-new-keyring"),
@@ -212,6 +213,7 @@ fn exec(given: &mut Given) -> Result<ExecOptions> {
         pid_file: path(given, "pid-file")?,
         tty: given.is_set("tty"),
         console_socket: path(given, "console-socket")?,
+        wait: exec_wait(given)?,
         pidfd_socket: path(given, "pidfd-socket")?,
         cwd: path(given, "cwd")?,
         env: each(given, "env", values::variable)?,
@@ -220,7 +222,7 @@ fn exec(given: &mut Given) -> Result<ExecOptions> {
         caps: each(given, "cap", values::text)?,
         no_new_privs: given.is_set("no-new-privs"),
         preserve_fds: preserve_fds(given)?,
-        cgroup: each(given, "cgroup", values::text)?,
+        cgroup: each(given, "cgroup", values::sub_cgroup)?,
         ignore_paused: given.is_set("ignore-paused"),
         process_label: given
             .value("process-label")
@@ -228,6 +230,18 @@ fn exec(given: &mut Given) -> Result<ExecOptions> {
             .transpose()?,
         apparmor: given.value("apparmor").map(|p| values::text("--apparmor", p)).transpose()?,
     })
+}
+
+fn exec_wait(given: &mut Given) -> Result<ExecWait> {
+    let by_pidfd = given.is_set("exec-wait-pidfd");
+    match path(given, "exec-wait-fifo")? {
+        Some(_) if by_pidfd => Err(Error::new("--exec-wait-fifo and --exec-wait-pidfd exclude each other")),
+        Some(fifo) => Ok(ExecWait::Fifo(fifo)),
+        None if by_pidfd && !given.is_typed("pidfd-socket") => {
+            Err(Error::new("--exec-wait-pidfd: needs --pidfd-socket, where the word to go on comes from"))
+        }
+        None => Ok(if by_pidfd { ExecWait::Receiver } else { ExecWait::No }),
+    }
 }
 
 fn exec_process(given: &mut Given) -> Result<ExecProcess> {

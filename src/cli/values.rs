@@ -1,7 +1,7 @@
 //! Values of flags and operands. A value that is not understood is an error that names it, never
 //! a default: `--user` with a name must not become user 0 (CVE-2026-30892 in crun).
 
-use super::{CgroupManager, ExecUser, ListFormat, LogFormat, LogLevel, PlanFormat, Rootless};
+use super::{CgroupManager, ExecUser, ListFormat, LogFormat, LogLevel, PlanFormat, Rootless, SubCgroup};
 use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -60,6 +60,27 @@ pub(super) fn user(what: &str, value: &OsStr) -> Result<ExecUser> {
     parsed.ok_or_else(|| {
         Error::new(format!("{what} {value:?} is not UID or UID:GID, in decimal numbers below 4294967295"))
     })
+}
+
+/// `PATH` or `CONTROLLER[,CONTROLLER]:PATH`, below the container's cgroup.
+pub(super) fn sub_cgroup(what: &str, value: OsString) -> Result<SubCgroup> {
+    let text = text(what, value)?;
+    let (controllers, path) = text.split_once(':').unwrap_or(("", &text));
+    let refuse = |why: &str| Err(Error::new(format!("{what} {text:?}: {why}")));
+    match () {
+        () if path.is_empty() => refuse("has no path"),
+        () if path.contains('\0') => refuse("holds a NUL byte"),
+        () if path.split('/').any(|part| part == "..") => {
+            refuse("`..` could lead out of the container's cgroup")
+        }
+        () if text.contains(':') && controllers.split(',').any(str::is_empty) => {
+            refuse("a controller before `:` has no name")
+        }
+        () => {
+            let named = controllers.split(',').filter(|c| !c.is_empty()).map(str::to_owned);
+            Ok(SubCgroup { controllers: named.collect(), path: path.to_owned() })
+        }
+    }
 }
 
 /// `NAME=value`.

@@ -21,7 +21,7 @@ fn create(env: &Env, options: &CreateOptions) -> Result<()> {
     making.until_ready(&prepared.plan)?;
     let child = making.child()?;
     console::attend(child.terminal.take(), prepared.console.as_ref())?;
-    making.record(options.pid_file.as_deref(), prepared.pidfd_receiver.as_ref())?;
+    making.record(options.pid_file.as_deref(), &prepared.receivers)?;
     making.child()?.tell(ToChild::Recorded)?;
     making.keep();
     Ok(())

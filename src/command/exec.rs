@@ -3,12 +3,14 @@
 
 use super::{Env, make};
 use crate::child::{Gate, JoinFds};
-use crate::cli::{Config, ExecOptions, ExecProcess};
+use crate::cli::{Config, ExecOptions, ExecProcess, ExecWait};
 use crate::error::{Context, Error, Result};
 use crate::host::agent::{self, Agent};
 use crate::host::console;
 use crate::host::foreground::{self, Signals};
-use crate::host::launch::{Ground, launch};
+use crate::host::hold::Fifo;
+use crate::host::launch::{Ground, Launched, launch};
+use crate::host::receiver::{Receiver, Whose};
 use crate::host::{cgroup, probe};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Target};
@@ -17,6 +19,7 @@ use crate::spec::config::{Capabilities, Process, Spec};
 use crate::spec::validate;
 use crate::state::{self, State};
 use crate::sys;
+use crate::sys::process::Ended;
 use crate::wire::ToChild;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -47,11 +50,14 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     make::check_agent(&plan)?;
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     let console = make::console_socket(options.console_socket.as_deref(), terminal, options.detach)?;
-    let cgroup = cgroup::open(&state.cgroup)?;
+    let held = Held::prepare(options, &plan)?;
+    let cgroup = cgroup::open_below(&state.cgroup, &options.cgroup)?;
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
     let root = root_of(&state)?;
     let target = Some(JoinFds { pidfd: init.as_fd(), root: root.as_ref().map(AsFd::as_fd) });
-    let ground = Ground { cgroup: &cgroup, gate: Gate::Host, target, init: Some(state.pid) };
+    // Who names a cgroup wants that one, not what the others can do with.
+    let init = options.cgroup.is_empty().then_some(state.pid);
+    let ground = Ground { cgroup: &cgroup, gate: held.gate(), target, init };
     let mut child = launch(&plan, ground)?;
     child.until_ready(&plan)?;
     if let Some(class) = &state.resctrl {
@@ -60,7 +66,16 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let recorded = options.pid_file.as_deref().map_or(Ok(()), |path| make::write_pid_file(path, child.pid));
     // Before the program runs, so that it finds a terminal of the right size.
     let attended = recorded.and_then(|()| console::attend(child.terminal.take(), console.as_ref()));
+    let attended = attended.and_then(|relay| held.announce(&child).map(|()| relay));
     let relay = attended.inspect_err(|_| child.kill())?;
+    if held.waits() {
+        drop(held);
+        let Some(ended) = until_released(&mut child, &plan, signals.as_ref())? else {
+            let Some(signals) = signals else { return Ok(0) };
+            return Ok(foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status());
+        };
+        return Ok(ended.status());
+    }
     if let Some(listener) = plan.process.as_ref().and_then(|p| p.listener.as_ref()) {
         let agent = Agent::connect(listener, &state, child.pid, agent::Status::Running);
         child.agent = Some(agent.inspect_err(|_| child.kill())?);
@@ -72,17 +87,64 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
 }
 
 fn refuse_later(options: &ExecOptions) -> Result<()> {
-    for (given, flag) in [
-        (options.pidfd_socket.is_some(), "--pidfd-socket"),
-        (!options.cgroup.is_empty(), "--cgroup"),
-        (options.process_label.is_some(), "--process-label"),
-        (options.apparmor.is_some(), "--apparmor"),
-    ] {
+    for (given, flag) in
+        [(options.process_label.is_some(), "--process-label"), (options.apparmor.is_some(), "--apparmor")]
+    {
         if given {
             return Err(Error::not_supported_yet(flag));
         }
     }
     Ok(())
+}
+
+/// Who is told of the process before it runs its program, and may hold it back.
+struct Held {
+    receiver: Option<Receiver>,
+    fifo: Option<Fifo>,
+    by_receiver: bool,
+}
+
+impl Held {
+    fn prepare(options: &ExecOptions, plan: &Plan) -> Result<Held> {
+        let waits = options.wait != ExecWait::No;
+        if let Some(listener) = plan.process.as_ref().and_then(|p| p.listener.as_ref()).filter(|_| waits) {
+            return Err(Error::new(format!(
+                "{}: with --exec-wait-fifo or --exec-wait-pidfd nobody is left to hand the filter over",
+                listener.location
+            )));
+        }
+        let receiver = options.pidfd_socket.as_deref().map(|path| Receiver::of_flag(path, Whose::Exec));
+        let fifo = if let ExecWait::Fifo(path) = &options.wait { Some(Fifo::open(path)?) } else { None };
+        Ok(Held { receiver: receiver.transpose()?, fifo, by_receiver: options.wait == ExecWait::Receiver })
+    }
+
+    fn gate(&self) -> Gate<'_> {
+        match (&self.fifo, &self.receiver) {
+            (Some(fifo), _) => Gate::Fifo { end: fifo.end.as_fd(), opened: fifo.opened.as_fd() },
+            (None, Some(receiver)) if self.by_receiver => Gate::Answer(receiver.socket()),
+            (None, _) => Gate::Host,
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.fifo.is_some() || self.by_receiver
+    }
+
+    fn announce(&self, child: &Launched) -> Result<()> {
+        self.receiver.as_ref().map_or(Ok(()), |receiver| receiver.hand_over(child.pidfd.as_fd()))
+    }
+}
+
+/// Leaves the child to whoever lets it go on; in the foreground it waits along. Gives how it ended, if a
+/// signal to this process came before.
+fn until_released(child: &mut Launched, plan: &Plan, signals: Option<&Signals>) -> Result<Option<Ended>> {
+    child.tell(ToChild::Recorded)?;
+    let Some(signals) = signals else { return Ok(None) };
+    if let Some(signal) = signals.or_readable(child.socket())? {
+        child.kill();
+        return Ok(Some(Ended::Killed(signal)));
+    }
+    child.until_running(plan).map(|()| None)
 }
 
 /// Parse, validate, plan.

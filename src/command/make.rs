@@ -9,11 +9,12 @@ use crate::host::agent::{self, Agent};
 use crate::host::cgroup::{self, Cgroup, Record};
 use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
-use crate::host::{console, probe, resctrl, socket};
+use crate::host::receiver::{Receiver, Whose};
+use crate::host::{console, probe, resctrl};
 use crate::log::{self, Utc, debug};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Sandbox, hooks};
-use crate::spec::annotations::{self, PIDFD_RECEIVER};
+use crate::spec::annotations;
 use crate::spec::bundle::{self, Bundle, ConfigSource};
 use crate::spec::config::Hooks;
 use crate::spec::validate;
@@ -37,7 +38,7 @@ pub struct Prepared {
     /// `--console-socket`, connected.
     pub console: Option<OwnedFd>,
     /// Who gets a pidfd of init, connected.
-    pub pidfd_receiver: Option<OwnedFd>,
+    pub receivers: Vec<Receiver>,
 }
 
 /// Parse, validate, plan: everything that can be known beforehand.
@@ -65,9 +66,9 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     let console = console_socket(options.console_socket.as_deref(), terminal, detached)?;
     check_agent(&plan)?;
-    let pidfd_receiver = pidfd_receiver(&plan)?;
+    let receivers = receivers(&plan, options)?;
     let state = first_state(&bundle, &plan, options, facts.uid);
-    Ok(Prepared { plan, state, console, pidfd_receiver })
+    Ok(Prepared { plan, state, console, receivers })
 }
 
 /// Looks whether a seccomp agent can be there, if one is needed.
@@ -75,10 +76,13 @@ pub fn check_agent(plan: &Plan) -> Result<()> {
     plan.process.as_ref().and_then(|p| p.listener.as_ref()).map_or(Ok(()), Agent::check)
 }
 
-fn pidfd_receiver(plan: &Plan) -> Result<Option<OwnedFd>> {
-    let Sandbox::New(container) = &plan.sandbox else { return Ok(None) };
-    let Some(path) = &container.pidfd_receiver else { return Ok(None) };
-    socket::connect(path, &format!("annotations[{PIDFD_RECEIVER:?}]: {}", path.display())).map(Some)
+fn receivers(plan: &Plan, options: &CreateOptions) -> Result<Vec<Receiver>> {
+    let annotated = match &plan.sandbox {
+        Sandbox::New(container) => container.pidfd_receiver.as_deref(),
+        Sandbox::Join(_) => None,
+    };
+    let by_flag = options.pidfd_socket.as_deref().map(|path| Receiver::of_flag(path, Whose::Init));
+    annotated.map(Receiver::of_annotation).into_iter().chain(by_flag).collect()
 }
 
 /// What a caller without root may not do with cgroups is told before anything is done.
@@ -276,16 +280,15 @@ impl Making {
     }
 
     /// Puts the child on record, its pid into `--pid-file`, and its pidfd where that is wanted.
-    pub fn record(&mut self, pid_file: Option<&Path>, pidfd_receiver: Option<&OwnedFd>) -> Result<()> {
+    pub fn record(&mut self, pid_file: Option<&Path>, receivers: &[Receiver]) -> Result<()> {
         let pid = self.child()?.pid;
         self.state.pid = pid;
         self.state.start_time = state::start_time(pid).unwrap_or(0);
         self.dir.write(&self.state)?;
         debug(format_args!("container {} is on record", self.state.id));
         pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))?;
-        if let Some(receiver) = pidfd_receiver {
-            let sent = sys::socket::send_all(receiver.as_fd(), b"pidfd", self.child()?.pidfd.as_fd());
-            sent.context(|| format!("annotations[{PIDFD_RECEIVER:?}]: send the pidfd"))?;
+        for receiver in receivers {
+            receiver.hand_over(self.child()?.pidfd.as_fd())?;
         }
         self.dir.made()
     }

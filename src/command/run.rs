@@ -6,6 +6,7 @@ use crate::cli::RunOptions;
 use crate::error::{Context, Result};
 use crate::host::console::{self, Relay};
 use crate::host::foreground::{self, Signals};
+use crate::host::receiver::Receiver;
 use crate::plan::{Plan, Sandbox};
 use crate::sys;
 use crate::wire::ToChild;
@@ -25,9 +26,9 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
         sys::process::set_subreaper().context(|| "become a subreaper")?;
     }
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
-    let Prepared { plan, state, console, pidfd_receiver } = prepared;
+    let Prepared { plan, state, console, receivers } = prepared;
     let mut making = Making::begin(env, &plan, state, false)?;
-    let relay = before_the_program(&mut making, &plan, options, console.as_ref(), pidfd_receiver.as_ref())?;
+    let relay = before_the_program(&mut making, &plan, options, console.as_ref(), &receivers)?;
     making.ask_agent()?;
     making.child()?.tell(ToChild::Go)?;
     making.until_ready(&plan)?;
@@ -53,13 +54,13 @@ fn before_the_program(
     plan: &Plan,
     options: &RunOptions,
     console: Option<&OwnedFd>,
-    pidfd_receiver: Option<&OwnedFd>,
+    receivers: &[Receiver],
 ) -> Result<Option<Relay>> {
     let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
     let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
     if hops || terminal {
         making.until_ready(plan)?;
     }
-    making.record(options.create.pid_file.as_deref(), pidfd_receiver)?;
+    making.record(options.create.pid_file.as_deref(), receivers)?;
     console::attend(making.child()?.terminal.take(), console)
 }

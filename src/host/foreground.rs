@@ -20,6 +20,24 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// Waits until there is something to read from `fd`, or a signal comes that asks to end: gives that.
+    pub fn or_readable(&self, fd: BorrowedFd) -> Result<Option<i32>> {
+        loop {
+            let mut fds = [sys::poll::readable(self.0.as_fd()), sys::poll::readable(fd)];
+            sys::poll::poll(&mut fds, -1).context(|| "poll")?;
+            while let Some((signal, _)) = sys::signal::next(self.0.as_fd()).context(|| "signalfd")? {
+                if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+                    return Ok(Some(signal));
+                }
+            }
+            if fds[1].revents != 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
 /// Waits for the process `pid` and reaps whatever else is or becomes our child.
 ///
 /// # Errors

@@ -153,6 +153,11 @@ impl Launched {
         Ok(())
     }
 
+    /// Readable when the child says something, or runs its program, or is gone.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
     /// Says something to the child. That it is gone is not told here but by the next record.
     pub fn tell(&self, word: ToChild) -> Result<()> {
         match wire::tell(self.socket.as_fd(), word) {

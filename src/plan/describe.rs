@@ -1,5 +1,6 @@
 //! The words for what did not work: a record of the child, rendered from the same plan.
 
+mod held;
 pub mod hooks;
 
 use super::mounts::{Mount, Source};
@@ -122,6 +123,8 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
     let simple = |what: String| Error::errno(what, f.errno);
     let cap = || identity::CAPABILITIES.get(index).copied().unwrap_or("a capability");
     match f.step {
+        Step::Gate => held::never_released(f.errno),
+        Step::EnterCgroup => held::not_entered(f.errno),
         Step::FindProgram | Step::Execute => {
             let error = program(&program_name(plan), f);
             match (f.errno, &process.seccomp) {

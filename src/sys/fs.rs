@@ -270,17 +270,22 @@ pub fn cloexec_from(first: u32) -> io::Result<()> {
         .map(drop)
 }
 
-/// Closes `first` and all fds above it but one (close_range(2)), whoever owns them: for a process that
-/// is about to execute a program.
-pub fn close_all_but(keep: BorrowedFd, first: u32) -> io::Result<()> {
-    let keep = keep.as_raw_fd() as u32;
-    for (from, to) in [(first, keep - 1), (first.max(keep + 1), u32::MAX)] {
-        if from <= to {
+/// Closes `first` and all fds above it but these (close_range(2)), whoever owns them: for a process that
+/// will execute a program and nothing else.
+pub fn close_all_but(keep: &[BorrowedFd], first: u32) -> io::Result<()> {
+    let mut from = first;
+    loop {
+        let kept = keep.iter().map(|fd| fd.as_raw_fd() as u32).filter(|fd| *fd >= from).min();
+        if kept != Some(from) {
+            let to = kept.map_or(u32::MAX, |fd| fd - 1);
             // SAFETY: the caller sees to it that none of these is used any more.
             check(unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) })?;
         }
+        match kept {
+            Some(fd) => from = fd + 1,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// dup2(2) onto one of the standard streams; the copy stays open over execve.

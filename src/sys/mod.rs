@@ -10,6 +10,7 @@ pub mod exec;
 pub mod fs;
 pub mod mount;
 pub mod netdev;
+pub mod notify;
 pub mod ns;
 pub mod pidfd;
 pub mod poll;

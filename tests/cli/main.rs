@@ -90,6 +90,7 @@ fn defaults(id: &str) -> CreateOptions {
         bundle: ".".into(),
         config: Config::InBundle,
         console_socket: None,
+        pidfd_socket: None,
         pid_file: None,
         no_pivot: false,
         no_new_keyring: false,

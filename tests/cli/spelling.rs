@@ -148,7 +148,7 @@ fn spec_and_plan() {
 #[test]
 fn exec_with_everything() {
     let options = exec(
-        "exec -d --pid-file /p -t --console-socket /s --pidfd-socket /f --cwd /tmp -e A=1 -u 1:2 -g 3 -g 4 \
+        "exec -d --pid-file /p -t --console-socket /s --pidfd-socket /f --exec-wait-pidfd --cwd /tmp -e A=1 -u 1:2 -g 3 -g 4 \
          -c CAP_KILL --cap CAP_CHOWN --no-new-privs --preserve-fds 5 --cgroup sub --ignore-paused \
          --process-label l --apparmor a x sh -c true",
     );
@@ -167,7 +167,8 @@ fn exec_with_everything() {
         caps: vec!["CAP_KILL".into(), "CAP_CHOWN".into()],
         no_new_privs: true,
         preserve_fds: 5,
-        cgroup: vec!["sub".into()],
+        cgroup: vec![SubCgroup { controllers: vec![], path: "sub".into() }],
+        wait: ExecWait::Receiver,
         ignore_paused: true,
         process_label: Some("l".into()),
         apparmor: Some("a".into()),

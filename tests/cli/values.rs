@@ -155,6 +155,28 @@ fn groups_counts_and_variables_are_checked() {
         assert_eq!(refused(&format!("exec -g {bad} x id")), message);
     }
     assert_eq!(refused("run --preserve-fds -1 x"), "run: --preserve-fds \"-1\" is not a decimal number");
+    let below = |text: &str| exec(&format!("exec --cgroup {text} x id")).cgroup;
+    let one = |controllers: &[&str], path: &str| {
+        vec![SubCgroup {
+            controllers: controllers.iter().map(|c| c.to_string()).collect(),
+            path: path.into(),
+        }]
+    };
+    assert_eq!(below("/a/b"), one(&[], "/a/b"));
+    assert_eq!(below("cpu,cpuacct:a"), one(&["cpu", "cpuacct"], "a"));
+    for (bad, why) in [
+        ("a/../b", "`..` could lead out of the container's cgroup"),
+        ("cpu:..", "`..` could lead out of the container's cgroup"),
+        ("cpu:", "has no path"),
+        (":a", "a controller before `:` has no name"),
+    ] {
+        assert_eq!(refused(&format!("exec --cgroup {bad} x id")), format!("exec: --cgroup {bad:?}: {why}"));
+    }
+    assert_eq!(exec("exec --exec-wait-fifo /f x id").wait, ExecWait::Fifo("/f".into()));
+    let needs = "exec: --exec-wait-pidfd: needs --pidfd-socket, where the word to go on comes from";
+    assert_eq!(refused("exec --exec-wait-pidfd x id"), needs);
+    let both = "exec: --exec-wait-fifo and --exec-wait-pidfd exclude each other";
+    assert_eq!(refused("exec --exec-wait-fifo /f --pidfd-socket /s --exec-wait-pidfd x id"), both);
     assert_eq!(refused("exec -e A x id"), "exec: --env \"A\" is not NAME=VALUE");
     assert_eq!(refused("exec -e =A x id"), "exec: --env \"=A\" is not NAME=VALUE");
     assert_eq!(exec("exec -e A= x id").env, ["A="]);

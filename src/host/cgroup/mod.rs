@@ -5,6 +5,7 @@
 //! the machine's, there are no symbolic links below them, and a container that can rename its own groups
 //! stays in them. Only the groups that a container makes have no paths here, see [`tree`].
 
+mod below;
 mod cpuset;
 mod create;
 mod delegation;
@@ -16,6 +17,7 @@ mod processes;
 mod remove;
 mod tree;
 
+pub use below::{Below, open_below};
 pub use create::create;
 pub(super) use delegation::survey;
 pub use delegation::{check, not_entered};
