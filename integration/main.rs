@@ -36,6 +36,7 @@ mod invalid_configs;
 mod kill;
 mod limit_effects;
 mod limits_v1;
+mod memory_policy;
 mod mounts;
 mod namespaces;
 mod nested_cgroups;
@@ -43,12 +44,14 @@ mod parallel;
 mod pause;
 mod peers;
 mod process;
+mod process_home;
 mod propagation;
 mod resctrl;
 mod resource_limits;
 mod rootfs;
 mod rootless;
 mod run;
+mod scheduling;
 mod seccomp;
 mod seccomp_notify;
 mod spec_and_features;
@@ -82,6 +85,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     errors::CASES,
     invalid_configs::CASES,
     process::CASES,
+    process_home::CASES,
+    scheduling::CASES,
+    memory_policy::CASES,
     terminal::CASES,
     exec_terminal::CASES,
     capabilities::CASES,

@@ -22,6 +22,7 @@ mod cgroup_commands;
 mod exec;
 mod hooks;
 mod linux;
+mod process;
 mod resources;
 
 use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
@@ -35,9 +36,6 @@ const VERSIONS: &str =
 /// Runtime, name of the case, and why, by chapter.
 const PEERS: &[Peer] = &[
     // what tierce refuses for now
-    (Kind::Tierce, "the_environment_of_the_caller_is_not_inherited", Fails("sets no HOME yet")),
-    (Kind::Tierce, "home_is_that_of_passwd_unless_set", Fails("sets no HOME yet")),
-    (Kind::Tierce, "home_is_the_root_without_a_passwd", Fails("sets no HOME yet")),
     (
         Kind::Tierce,
         "a_tmpfs_can_start_with_a_copy_of_what_it_covers",
@@ -693,9 +691,18 @@ const PEERS: &[Peer] = &[
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Peer> {
-    [PEERS, cgroup_commands::PEERS, exec::NEITHER, exec::PEERS, hooks::PEERS, linux::PEERS, resources::PEERS]
-        .into_iter()
-        .flatten()
+    [
+        PEERS,
+        cgroup_commands::PEERS,
+        exec::NEITHER,
+        exec::PEERS,
+        hooks::PEERS,
+        linux::PEERS,
+        process::PEERS,
+        resources::PEERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What is known of the case `name` on the runtime of this host.

@@ -68,6 +68,11 @@ steps! {
     Ids
     Capabilities
     AmbientSet
+    Scheduler
+    IoPriority
+    Cpus
+    MemoryPolicy
+    Personality
     NoNewPrivileges
     FindProgram
     Gate

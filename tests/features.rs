@@ -61,6 +61,7 @@ fn nothing_stands_there_that_the_schema_does_not_know() {
     );
     only(&linux["cgroup"], &["v1", "v2", "systemd", "systemdUser", "rdma"]);
     only(&linux["seccomp"], &["enabled", "actions", "operators", "archs", "knownFlags", "supportedFlags"]);
+    only(&linux["memoryPolicy"], &["modes", "flags"]);
     only(&linux["mountExtensions"], &["idmap"]);
     only(&linux["intelRdt"], &["enabled", "schemata", "monitoring"]);
     for part in ["apparmor", "selinux", "netDevices"] {
@@ -164,6 +165,7 @@ fn only_what_this_release_does_is_claimed() {
     let unsafe_annotations = [
         "run.oci.hooks.stderr",
         "run.oci.hooks.stdout",
+        "run.oci.keep_original_groups",
         "run.oci.pidfd_receiver",
         "run.oci.seccomp.receiver",
         "run.oci.seccomp_bpf_data",
@@ -177,6 +179,18 @@ fn only_what_this_release_does_is_claimed() {
     for missing in ["apparmor", "selinux", "netDevices"] {
         assert_eq!(linux[missing]["enabled"], false, "{missing}");
     }
+    let modes = [
+        "MPOL_BIND",
+        "MPOL_DEFAULT",
+        "MPOL_INTERLEAVE",
+        "MPOL_LOCAL",
+        "MPOL_PREFERRED",
+        "MPOL_PREFERRED_MANY",
+        "MPOL_WEIGHTED_INTERLEAVE",
+    ];
+    assert_eq!(strings(&linux["memoryPolicy"]["modes"]), modes);
+    let flags = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
+    assert_eq!(strings(&linux["memoryPolicy"]["flags"]), flags);
     assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], false);
     let expected =
         serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true});

@@ -168,6 +168,24 @@ pub(super) const OTHERS: Section = Section {
         ),
         row(
             Optional,
+            "`memoryPolicy`",
+            &[
+                "every_mode_is_that_of_the_program",
+                "flags_are_part_of_the_policy",
+                "exec_has_the_policy_of_the_container",
+                "a_node_that_is_not_there_is_refused",
+            ],
+        ),
+        row(
+            Optional,
+            "`personality`",
+            &[
+                "a_32_bit_personality_shows_a_32_bit_machine",
+                "a_personality_of_the_caller_is_not_kept_where_one_is_configured",
+            ],
+        ),
+        row(
+            Optional,
             "`rootfsPropagation`",
             &[
                 "a_slave_rootfs_sees_new_mounts_of_the_host",

@@ -129,6 +129,50 @@ pub(super) const PROCESS: Section = Section {
             ],
         ),
         row(Optional, "`oomScoreAdj`", &["the_oom_score_is_raised"]),
+        row(
+            Optional,
+            "`scheduler`",
+            &[
+                "a_nice_value_is_set",
+                "the_policies_of_ordinary_processes_are_set",
+                "a_real_time_policy_has_its_priority",
+                "a_deadline_has_its_times",
+                "a_policy_that_is_reset_on_fork_is_not_that_of_children",
+                "exec_has_the_scheduler_of_the_container",
+                "a_scheduler_that_the_kernel_refuses_is_an_error",
+            ],
+        ),
+        row(
+            Optional,
+            "`ioPriority`",
+            &["an_io_priority_is_set_in_every_class", "exec_has_the_io_priority_of_the_container"],
+        ),
+        row(
+            Optional,
+            "`execCPUAffinity`",
+            &[
+                "exec_runs_on_the_cpus_of_its_affinity",
+                "exec_goes_from_the_first_cpus_to_those_of_the_cpuset",
+                "an_affinity_outside_of_the_cpuset_is_refused",
+                "an_affinity_is_not_that_of_init",
+                "an_empty_affinity_changes_nothing",
+            ],
+        ),
+        row(
+            Own,
+            "`HOME` of the container's /etc/passwd",
+            &[
+                "home_is_that_of_passwd_unless_set",
+                "exec_has_the_home_of_its_user",
+                "a_passwd_behind_a_link_is_read_inside_the_root_only",
+                "a_passwd_that_is_a_fifo_is_not_waited_for",
+            ],
+        ),
+        row(
+            Own,
+            "annotation `run.oci.keep_original_groups`",
+            &["the_groups_of_the_caller_are_kept_if_told", "groups_beside_those_that_are_kept_are_a_warning"],
+        ),
         row(Own, "a session keyring", &["a_session_keyring_named_after_the_container_is_made"]),
     ],
 };

@@ -5,12 +5,14 @@
 //! work is told to the host as a fixed-size record, and the host has the words.
 
 mod gate;
+mod home;
 pub(crate) mod hooks;
 mod identity;
 mod listener;
 mod mounts;
 mod rootfs;
 mod sandbox;
+mod scheduling;
 mod target;
 mod terminal;
 
@@ -129,11 +131,14 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
     if let Some(procs) = fds.procs {
         sys::fs::write_once(procs, b"0").at(Step::EnterCgroup, 0)?;
     }
+    let process = plan.process.as_ref();
+    if let Some(process) = process {
+        scheduling::settle_on_cpus(&process.scheduling)?;
+    }
     // A session of its own: no signal from the caller's terminal, no TIOCSTI into it (CVE-2017-5226).
     sys::process::setsid().at(Step::NewSession, 0)?;
     // Exact modes for what is made on the way.
     sys::process::umask(0);
-    let process = plan.process.as_ref();
     match &plan.sandbox {
         Sandbox::New(container) => sandbox::new(container, process, fds)?,
         Sandbox::Join(target) => sandbox::join(target, process, fds)?,
@@ -142,6 +147,8 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
     if let Some(name) = &process.keyring {
         identity::new_keyring(name)?;
     }
+    home::look_up(process);
+    scheduling::assume(&process.scheduling)?;
     identity::assume(process)?;
     identity::find_program(process)
 }

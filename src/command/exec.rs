@@ -183,7 +183,7 @@ fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
 /// The process: of the file, or the container's own with what the flags change.
 fn process(options: &ExecOptions, spec: &Spec) -> Result<Process> {
     let mut process = match &options.process {
-        ExecProcess::File(path) => load_process(path)?,
+        ExecProcess::File(path) => like_the_container(load_process(path)?, spec),
         ExecProcess::Command(args) => {
             let mut process = spec.process.clone().unwrap_or_default();
             process.terminal = options.tty;
@@ -218,6 +218,16 @@ fn process(options: &ExecOptions, spec: &Spec) -> Result<Process> {
         crate::log::warn(format_args!("process: {}: {}", warning.path, warning.text));
     }
     Ok(process)
+}
+
+/// What a process.json does not say is as in the container, where it would be less confined or preferred
+/// otherwise.
+fn like_the_container(mut process: Process, spec: &Spec) -> Process {
+    let Some(own) = &spec.process else { return process };
+    process.scheduler = process.scheduler.or_else(|| own.scheduler.clone());
+    process.io_priority = process.io_priority.or_else(|| own.io_priority.clone());
+    process.exec_cpu_affinity = process.exec_cpu_affinity.or_else(|| own.exec_cpu_affinity.clone());
+    process
 }
 
 /// With `--no-pivot` the root of the mount namespace is not the container's.

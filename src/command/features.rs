@@ -4,6 +4,7 @@
 
 use crate::plan::{hooks, identity, mounts, seccomp};
 use crate::spec::annotations::HONOURED;
+use crate::spec::scheduling::{MEMORY_FLAGS, MEMORY_MODES, Word};
 use serde_json::{Value, json};
 
 /// The oldest `ociVersion` that is accepted.
@@ -32,6 +33,7 @@ pub fn features() -> Value {
             },
             "apparmor": {"enabled": false},
             "selinux": {"enabled": false},
+            "memoryPolicy": {"modes": names(MEMORY_MODES), "flags": names(MEMORY_FLAGS)},
             "intelRdt": {"enabled": true, "schemata": true, "monitoring": true},
             "mountExtensions": {"idmap": {"enabled": false}},
             "netDevices": {"enabled": false},
@@ -43,6 +45,10 @@ pub fn features() -> Value {
         },
         "potentiallyUnsafeConfigAnnotations": HONOURED,
     })
+}
+
+fn names(words: &[Word]) -> Vec<&'static str> {
+    sorted(words.iter().map(|(name, _)| *name).collect())
 }
 
 fn sorted(mut names: Vec<&'static str>) -> Vec<&'static str> {

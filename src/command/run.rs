@@ -47,8 +47,8 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
 }
 
 /// What must be done before the program runs: it is on record, and its terminal is in good hands and
-/// of the right size. Where the pid is known from the clone and there is no terminal, none of this
-/// waits for the child, and the word to go on is there before the child asks for it.
+/// of the right size. Where the pid is known from the clone and there is no terminal and no scheduler to
+/// be set, none of this waits for the child, and the word to go on is there before the child asks for it.
 fn before_the_program(
     making: &mut Making,
     plan: &Plan,
@@ -57,8 +57,9 @@ fn before_the_program(
     receivers: &[Receiver],
 ) -> Result<Option<Relay>> {
     let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
-    let terminal = plan.process.as_ref().is_some_and(|p| p.terminal.is_some());
-    if hops || terminal {
+    let process = plan.process.as_ref();
+    let attended = process.is_some_and(|p| p.terminal.is_some() || p.scheduling.waits_for_the_host());
+    if hops || attended {
         making.until_ready(plan)?;
     }
     making.record(options.create.pid_file.as_deref(), receivers)?;

@@ -4,7 +4,7 @@ use super::agent::Agent;
 use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Cgroup};
-use crate::host::{hooks, idmap};
+use crate::host::{hooks, idmap, scheduling};
 use crate::log;
 use crate::plan::hooks::Hook;
 use crate::plan::mounts::Source;
@@ -87,6 +87,9 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
         && !target.user_namespace
     {
         borrowed.enter(Kind::Pid, join.pidfd, proc.as_fd())?;
+    }
+    if let Some(process) = &plan.process {
+        scheduling::before_clone(process)?;
     }
     let mut procs = None;
     let cloned = match sys::process::clone3(namespaces.clone, into) {
@@ -175,12 +178,19 @@ impl Launched {
         self.until(MOUNTED, plan)
     }
 
-    /// Waits until the child is inside the container. On an error nothing is left running.
+    /// Waits until the child is inside the container, and gives it its scheduler. On an error nothing is
+    /// left running.
     ///
     /// # Errors
-    /// What the child could not do, in words.
+    /// What the child, or the host for it, could not do, in words.
     pub fn until_ready(&mut self, plan: &Plan) -> Result<()> {
-        self.until(READY, plan)
+        if self.last_barrier == READY {
+            return Ok(());
+        }
+        self.until(READY, plan)?;
+        let process = plan.process.as_ref();
+        let settled = process.map_or(Ok(()), |p| scheduling::when_ready(&p.scheduling, self.pid));
+        settled.inspect_err(|_| self.kill())
     }
 
     fn until(&mut self, barrier: &str, plan: &Plan) -> Result<()> {

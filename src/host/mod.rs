@@ -11,4 +11,5 @@ pub mod launch;
 pub mod probe;
 pub mod receiver;
 pub mod resctrl;
+pub mod scheduling;
 pub mod socket;

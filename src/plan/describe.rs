@@ -2,6 +2,7 @@
 
 mod held;
 pub mod hooks;
+pub mod scheduling;
 
 use super::mounts::{Mount, Source};
 use super::namespaces::{Kind, NamespacePlan, UserNamespace};
@@ -167,6 +168,10 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
             seccomp::refused(format!("linux.seccomp: load the filter ({length} instructions)"), f)
         }
         Step::SeccompListener => seccomp::not_handed_over(f),
+        Step::Scheduler | Step::IoPriority | Step::Cpus | Step::MemoryPolicy | Step::Personality => {
+            let error = scheduling::failure(&process.scheduling, f);
+            error.unwrap_or_else(|| simple(words(f.step).into()))
+        }
         Step::Terminal if f.index == 0 => simple("process.terminal: open /dev/pts/ptmx".into())
             .hint("a terminal needs a mount of type devpts at /dev/pts"),
         Step::Terminal | Step::TerminalConsole => simple("process.terminal".into()),

@@ -3,7 +3,8 @@
 use super::Facts;
 use super::namespaces::{UserNamespace, mapped};
 use crate::error::{Error, Result, Violation};
-use crate::spec::config::{Capabilities, Linux, Process};
+use crate::spec::annotations::{self, KEEP_ORIGINAL_GROUPS};
+use crate::spec::config::{Capabilities, Linux, Process, Spec};
 pub use crate::spec::validate::CAPABILITIES;
 use crate::sys::security::CapSets;
 
@@ -34,7 +35,8 @@ pub struct Identity {
     pub uid: u32,
     /// Group id.
     pub gid: u32,
-    /// Supplementary groups; `None` keeps what the caller has, where setgroups(2) is denied.
+    /// Supplementary groups; `None` keeps what the caller has, where setgroups(2) is denied or an
+    /// annotation says so.
     pub groups: Option<Vec<u32>>,
     /// File mode creation mask.
     pub umask: u32,
@@ -83,13 +85,13 @@ impl Rlimit {
 /// Ids that the user namespace does not map, groups where setgroups(2) is denied, unknown limits.
 pub fn plan(
     process: &Process,
-    linux: &Linux,
+    spec: &Spec,
     user: UserNamespace,
     facts: &Facts,
     warnings: &mut Vec<String>,
 ) -> Result<Identity> {
     if matches!(user, UserNamespace::New { .. }) {
-        check_mapped(process, linux)?;
+        check_mapped(process, spec.linux.as_ref().unwrap_or(&Linux::default()))?;
     }
     let none = Capabilities::default();
     let sets = process.capabilities.as_ref().unwrap_or(&none);
@@ -112,7 +114,13 @@ pub fn plan(
     Ok(Identity {
         uid: process.user.uid,
         gid: process.user.gid,
-        groups: groups(process, user, facts)?,
+        groups: match annotations::value(spec, KEEP_ORIGINAL_GROUPS) {
+            None => groups(process, user, facts)?,
+            Some(_) => {
+                warnings.extend(keeps_groups(process));
+                None
+            }
+        },
         umask: process.user.umask.unwrap_or(0o022),
         bounding_drop: (0..=facts.last_cap).filter(|cap| bounding >> cap & 1 == 0).collect(),
         caps: CapSets { effective, permitted, inheritable },
@@ -159,6 +167,13 @@ fn check_mapped(process: &Process, linux: &Linux) -> Result<()> {
         check(format!("process.user.additionalGids[{i}]"), *gid, &linux.gid_mappings, "gidMappings");
     }
     if violations.is_empty() { Ok(()) } else { Err(Error::invalid(violations)) }
+}
+
+fn keeps_groups(process: &Process) -> Option<String> {
+    let gids = &process.user.additional_gids;
+    (!gids.is_empty()).then(|| {
+        format!("process.user.additionalGids: {gids:?} are left out, as annotations[{KEEP_ORIGINAL_GROUPS:?}] keeps the caller's groups")
+    })
 }
 
 fn groups(process: &Process, user: UserNamespace, facts: &Facts) -> Result<Option<Vec<u32>>> {

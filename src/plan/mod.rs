@@ -16,6 +16,7 @@ pub mod path;
 pub mod print;
 pub mod process;
 pub mod resctrl;
+pub mod scheduling;
 pub mod seccomp;
 
 use crate::error::{Error, Result};
@@ -199,10 +200,11 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
     let process = match &spec.process {
         None => None,
         Some(process) => {
-            let identity = identity::plan(process, linux, namespaces.user(), facts, &mut warnings)?;
+            let identity = identity::plan(process, spec, namespaces.user(), facts, &mut warnings)?;
             let around = process::Around {
                 id: &options.id,
                 identity,
+                scheduling: scheduling::plan(process, linux, facts, false)?,
                 spec,
                 facts,
                 new_keyring: options.new_keyring,
@@ -261,7 +263,8 @@ pub fn exec(
     };
     let around = process::Around {
         id: &options.id,
-        identity: identity::plan(process, linux, user, facts, &mut warnings)?,
+        identity: identity::plan(process, spec, user, facts, &mut warnings)?,
+        scheduling: scheduling::plan(process, linux, facts, true)?,
         spec,
         facts,
         new_keyring: options.new_keyring,

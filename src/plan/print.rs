@@ -1,5 +1,6 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
+mod program;
 mod resctrl;
 
 use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
@@ -7,7 +8,7 @@ use super::hooks::{self, HookPlan};
 use super::mounts::{Mount, Source, is_superblock_flag};
 use super::namespaces::{Join, Kind};
 use super::process::Process;
-use super::{Container, Plan, Sandbox, identity};
+use super::{Container, Plan, Sandbox};
 use crate::spec::annotations::PIDFD_RECEIVER;
 use crate::sys::mount::{ATTR_ATIME, ATTR_NOSYMFOLLOW, MountAttr};
 use serde::Serialize;
@@ -55,7 +56,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
     let none = HookPlan::default();
     let planned = if let Sandbox::New(container) = &plan.sandbox { &container.hooks } else { &none };
     if let Some(process) = &plan.process {
-        program(&mut out, process, planned);
+        program::lines(&mut out, process, planned);
     }
     out.by = "host";
     run_hooks(&mut out, planned, hooks::Kind::Poststart);
@@ -272,85 +273,6 @@ fn run_hooks(out: &mut Lines, plan: &HookPlan, kind: hooks::Kind) {
         }
         out.add("run hook", object, hook.location());
     }
-}
-
-fn program(out: &mut Lines, p: &Process, plan: &HookPlan) {
-    out.by = "container";
-    if let Some(name) = &p.keyring {
-        out.add("join", format!("a new session keyring {}", lossy(name)), "");
-    }
-    limits(out, p, false);
-    let object = format!("stdin, stdout, stderr to uid {}, but not /dev/null", p.identity.uid);
-    out.add("chown", object, "process.user.uid");
-    out.add("chdir", lossy(&p.cwd), "process.cwd");
-    if !p.identity.bounding_drop.is_empty() {
-        let object = format!("{} capabilities from the bounding set", p.identity.bounding_drop.len());
-        out.add("drop", object, "process.capabilities.bounding");
-    }
-    if let Some(groups) = &p.identity.groups {
-        out.add("setgroups", format!("{groups:?}"), "process.user.additionalGids");
-    }
-    out.add("setgid", p.identity.gid.to_string(), "process.user.gid");
-    out.add("setuid", p.identity.uid.to_string(), "process.user.uid");
-    out.add("umask", format!("{:04o}", p.identity.umask), "process.user.umask");
-    if p.identity.no_new_privs {
-        out.add("set", "no_new_privs", "process.noNewPrivileges");
-    }
-    let args: Vec<_> = p.args.strings().iter().map(|a| format!("{:?}", a.to_string_lossy())).collect();
-    let first = args.first().map_or("", |program| program.as_str());
-    // Without no_new_privs loading the filter takes CAP_SYS_ADMIN, so the rest goes after it.
-    let late = p.seccomp.is_some() && !p.identity.no_new_privs;
-    if !late {
-        capabilities(out, p);
-    }
-    out.add("look for", first, "process.args");
-    out.add("wait", "for the start", "");
-    run_hooks(out, plan, hooks::Kind::StartContainer);
-    out.add("close", format!("all fds from {} on, at execve", 3 + p.preserve_fds), "");
-    out.add("reset", "all signals to their default action", "");
-    limits(out, p, true);
-    if late {
-        out.add("capset", "CAP_SYS_ADMIN besides, to load the filter", "");
-    }
-    if let Some(filter) = &p.seccomp {
-        out.add("seccomp", format!("a filter of {} instructions", filter.program.len()), "linux.seccomp");
-    }
-    if let Some(listener) = &p.listener {
-        let object = format!("the notification fd to the socket {}", listener.path.display());
-        out.add("send", object, &listener.location);
-    }
-    if late {
-        capabilities(out, p);
-    }
-    out.add("execve", args.join(" "), "process.args");
-}
-
-/// Those of before the gate, or the ones that must wait for it.
-fn limits(out: &mut Lines, p: &Process, late: bool) {
-    let limits = p.identity.rlimits.iter().enumerate();
-    for (i, limit) in limits.filter(|(_, limit)| limit.waits_for_the_gate() == late) {
-        let name = identity::RLIMITS[limit.resource as usize];
-        let object = format!("{name} soft {} hard {}", limit.soft, limit.hard);
-        out.add("setrlimit", object, format!("process.rlimits[{i}]"));
-    }
-}
-
-fn capabilities(out: &mut Lines, p: &Process) {
-    let caps = &p.identity.caps;
-    for (set, mask) in
-        [("permitted", caps.permitted), ("effective", caps.effective), ("inheritable", caps.inheritable)]
-    {
-        out.add("capset", format!("{set} {}", cap_names(mask)), format!("process.capabilities.{set}"));
-    }
-    let ambient = p.identity.ambient.iter().map(|c| 1u64 << c).sum();
-    out.add("capset", format!("ambient {}", cap_names(ambient)), "process.capabilities.ambient");
-}
-
-fn cap_names(mask: u64) -> String {
-    let names: Vec<_> = identity::bits(mask)
-        .map(|c| identity::CAPABILITIES.get(c as usize).copied().unwrap_or("?"))
-        .collect();
-    if names.is_empty() { "none".into() } else { names.join(",") }
 }
 
 fn attributes(mount: &Mount) -> String {

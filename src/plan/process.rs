@@ -2,6 +2,7 @@
 
 use super::identity::Identity;
 use super::path::InRoot;
+use super::scheduling::Scheduling;
 use super::{Facts, seccomp};
 use crate::error::Result;
 use crate::spec::config;
@@ -15,7 +16,7 @@ use std::ffi::CString;
 pub struct Process {
     /// argv
     pub args: CStringArray,
-    /// envp
+    /// envp; `HOME` is open unless it is configured, for what the container's /etc/passwd says.
     pub env: CStringArray,
     /// Where the program may be: itself if argv[0] has a slash, else once for each directory of the
     /// container's `$PATH`.
@@ -26,6 +27,8 @@ pub struct Process {
     pub cwd_in_root: InRoot,
     /// Ids, capabilities, limits.
     pub identity: Identity,
+    /// Scheduler, CPUs, memory nodes, personality.
+    pub scheduling: Scheduling,
     /// Give it a terminal, of this size if one is told.
     pub terminal: Option<Terminal>,
     /// System call filter.
@@ -53,6 +56,8 @@ pub struct Around<'a> {
     pub id: &'a str,
     /// Its identity.
     pub identity: Identity,
+    /// When, where and as what it runs.
+    pub scheduling: Scheduling,
     /// The whole configuration, for the filter.
     pub spec: &'a config::Spec,
     /// Host probes.
@@ -82,10 +87,11 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
     Ok(Process {
         candidates: candidates(args.first().map_or("", |a| a), &process.env)?,
         args: CStringArray::new(strings("args", args)?),
-        env: CStringArray::new(environment(strings("env", &process.env)?)),
+        env: environment(strings("env", &process.env)?),
         cwd: super::c_string("process.cwd", &process.cwd)?,
         cwd_in_root,
         identity: around.identity,
+        scheduling: around.scheduling,
         terminal: process.terminal.then(|| Terminal {
             size: process
                 .console_size
@@ -101,8 +107,16 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
 }
 
 /// Of several entries with one name the last one counts, as under the peers; programs would take the
-/// first (getenv(3)).
-fn environment(entries: Vec<CString>) -> Vec<CString> {
+/// first (getenv(3)). `HOME` is always there.
+fn environment(entries: Vec<CString>) -> CStringArray {
+    let entries = last_of_each_name(entries);
+    match entries.iter().any(|entry| entry.to_bytes().starts_with(b"HOME=")) {
+        true => CStringArray::new(entries),
+        false => CStringArray::with_open(entries, "HOME=", "/"),
+    }
+}
+
+fn last_of_each_name(entries: Vec<CString>) -> Vec<CString> {
     let mut seen = HashSet::new();
     let name = |entry: &CString| entry.to_bytes().split(|b| *b == b'=').next().unwrap_or(&[]).to_vec();
     let mut kept: Vec<_> = entries.into_iter().rev().filter(|entry| seen.insert(name(entry))).collect();
@@ -130,8 +144,15 @@ mod tests {
     #[test]
     fn of_entries_with_one_name_the_last_one_counts() {
         let entries = ["A=1", "B=2", "A=3=x", "AB=4", "B="].map(|e| CString::new(e).unwrap());
-        let kept = environment(entries.to_vec());
+        let kept = last_of_each_name(entries.to_vec());
         assert_eq!(kept, ["A=3=x", "AB=4", "B="].map(|e| CString::new(e).unwrap()));
+    }
+
+    #[test]
+    fn a_home_is_looked_up_unless_it_is_configured() {
+        let open = |entry: &str| environment(vec![CString::new(entry).unwrap()]).is_open();
+        assert!(open("HOMES=/x") && open("A=HOME=/x"));
+        assert!(!open("HOME=/x") && !open("HOME="));
     }
 
     #[test]

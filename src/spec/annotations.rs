@@ -13,6 +13,9 @@ pub const SECCOMP_PLUGINS: &str = "run.oci.seccomp.plugins";
 /// crun: a listening Unix socket that gets a pidfd of the container's init.
 pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 
+/// crun: the process keeps the groups of the caller.
+pub const KEEP_ORIGINAL_GROUPS: &str = "run.oci.keep_original_groups";
+
 /// crun: the file for what hooks write to their standard output.
 pub const HOOKS_STDOUT: &str = "run.oci.hooks.stdout";
 /// crun: the same for standard error.
@@ -22,6 +25,7 @@ pub const HOOKS_STDERR: &str = "run.oci.hooks.stderr";
 pub const HONOURED: &[&str] = &[
     HOOKS_STDERR,
     HOOKS_STDOUT,
+    KEEP_ORIGINAL_GROUPS,
     PIDFD_RECEIVER,
     SECCOMP_RECEIVER,
     SECCOMP_BPF_DATA,

@@ -8,6 +8,7 @@
 //! `allow` of a device rule must be there: a default would be a guess.
 
 mod intel_rdt;
+mod process;
 pub(crate) mod read;
 mod resources;
 
@@ -17,7 +18,8 @@ pub use resources::{
 };
 
 pub use intel_rdt::IntelRdt;
-use read::{map, map_or_default, null_default, object, object_or_default, objects, optional_objects};
+pub use process::*;
+use read::{map, map_or_default, null_default, object, objects, optional_objects};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,114 +55,6 @@ pub struct Spec {
     pub linux: Option<Linux>,
     /// A virtual machine, which is not made here.
     pub vm: Option<Value>,
-}
-
-/// `process`
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Process {
-    /// Give the process a pseudo-terminal.
-    #[serde(deserialize_with = "null_default")]
-    pub terminal: bool,
-    /// Initial size of the terminal.
-    #[serde(deserialize_with = "object")]
-    pub console_size: Option<ConsoleSize>,
-    /// Ids the process runs with.
-    #[serde(deserialize_with = "object_or_default")]
-    pub user: User,
-    /// argv.
-    pub args: Option<Vec<String>>,
-    /// Windows only; its presence is ignored on Linux.
-    pub command_line: Option<String>,
-    /// `NAME=value` strings.
-    #[serde(deserialize_with = "null_default")]
-    pub env: Vec<String>,
-    /// Absolute working directory inside the container.
-    #[serde(deserialize_with = "null_default")]
-    pub cwd: String,
-    /// The five capability sets.
-    #[serde(deserialize_with = "object")]
-    pub capabilities: Option<Capabilities>,
-    /// Resource limits.
-    #[serde(deserialize_with = "objects")]
-    pub rlimits: Vec<Rlimit>,
-    /// Set the no_new_privs bit (prctl(2), PR_SET_NO_NEW_PRIVS).
-    #[serde(deserialize_with = "null_default")]
-    pub no_new_privileges: bool,
-    /// AppArmor profile name.
-    pub apparmor_profile: Option<String>,
-    /// `/proc/PID/oom_score_adj`.
-    pub oom_score_adj: Option<i32>,
-    /// sched_setattr(2).
-    pub scheduler: Option<Value>,
-    /// SELinux label.
-    pub selinux_label: Option<String>,
-    /// ioprio_set(2).
-    #[serde(rename = "ioPriority")]
-    pub io_priority: Option<Value>,
-    /// CPU affinity of processes started by `exec`.
-    #[serde(rename = "execCPUAffinity")]
-    pub exec_cpu_affinity: Option<Value>,
-}
-
-/// `process.consoleSize`, in characters.
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(default)]
-pub struct ConsoleSize {
-    /// Rows.
-    pub height: u16,
-    /// Columns.
-    pub width: u16,
-}
-
-/// `process.user`
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct User {
-    /// User id in the container's user namespace.
-    pub uid: u32,
-    /// Group id in the container's user namespace.
-    pub gid: u32,
-    /// File mode creation mask.
-    pub umask: Option<u32>,
-    /// Supplementary groups.
-    #[serde(deserialize_with = "null_default")]
-    pub additional_gids: Vec<u32>,
-    /// Windows only.
-    pub username: Option<String>,
-}
-
-/// `process.capabilities`: names with the `CAP_` prefix.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default)]
-pub struct Capabilities {
-    /// Bounding set.
-    #[serde(deserialize_with = "null_default")]
-    pub bounding: Vec<String>,
-    /// Effective set.
-    #[serde(deserialize_with = "null_default")]
-    pub effective: Vec<String>,
-    /// Inheritable set.
-    #[serde(deserialize_with = "null_default")]
-    pub inheritable: Vec<String>,
-    /// Permitted set.
-    #[serde(deserialize_with = "null_default")]
-    pub permitted: Vec<String>,
-    /// Ambient set.
-    #[serde(deserialize_with = "null_default")]
-    pub ambient: Vec<String>,
-}
-
-/// One entry of `process.rlimits`.
-#[derive(Debug, Default, Clone, Deserialize)]
-pub struct Rlimit {
-    /// `RLIMIT_…`
-    #[serde(rename = "type", default, deserialize_with = "null_default")]
-    pub typ: String,
-    /// Soft limit.
-    pub soft: u64,
-    /// Hard limit.
-    pub hard: u64,
 }
 
 /// `root`
@@ -281,7 +175,8 @@ pub struct Linux {
     #[serde(deserialize_with = "object")]
     pub intel_rdt: Option<IntelRdt>,
     /// NUMA memory policy.
-    pub memory_policy: Option<Value>,
+    #[serde(deserialize_with = "object")]
+    pub memory_policy: Option<MemoryPolicy>,
     /// Kernel parameters, namespaced ones only.
     #[serde(deserialize_with = "map_or_default")]
     pub sysctl: BTreeMap<String, String>,
@@ -299,7 +194,8 @@ pub struct Linux {
     /// SELinux context of the mounts.
     pub mount_label: Option<String>,
     /// personality(2).
-    pub personality: Option<Value>,
+    #[serde(deserialize_with = "object")]
+    pub personality: Option<Personality>,
 }
 
 /// One entry of `linux.namespaces`.

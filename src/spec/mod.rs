@@ -4,4 +4,5 @@
 pub mod annotations;
 pub mod bundle;
 pub mod config;
+pub(crate) mod scheduling;
 pub mod validate;

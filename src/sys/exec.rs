@@ -1,5 +1,6 @@
 //! execve(2) and its argument vectors.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ptr;
@@ -9,6 +10,17 @@ use std::ptr;
 pub struct CStringArray {
     strings: Vec<CString>,
     pointers: Vec<*const libc::c_char>,
+    open: Option<Open>,
+}
+
+/// The longest value that fits into an [`Open`] string: a path.
+pub const OPEN_MAX: usize = libc::PATH_MAX as usize;
+
+/// A last string of which only the beginning is known yet. The rest is written without allocating.
+#[derive(Debug)]
+struct Open {
+    bytes: Box<[Cell<u8>]>,
+    known: usize,
 }
 
 impl CStringArray {
@@ -16,7 +28,34 @@ impl CStringArray {
     pub fn new(strings: Vec<CString>) -> Self {
         // A CString's bytes are on the heap: moving the vector does not move them.
         let pointers = strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect();
-        Self { strings, pointers }
+        Self { strings, pointers, open: None }
+    }
+
+    /// With one more string, which is `known` and then what [`CStringArray::complete`] says, and `value`
+    /// until then.
+    pub fn with_open(strings: Vec<CString>, known: &str, value: &str) -> Self {
+        let mut array = Self::new(strings);
+        let bytes =
+            (0..known.len() + OPEN_MAX + 1).map(|i| Cell::new(known.as_bytes().get(i).map_or(0, |b| *b)));
+        let open = Open { bytes: bytes.collect(), known: known.len() };
+        // The box keeps its place when the array moves.
+        array.pointers.insert(array.strings.len(), open.bytes.as_ptr().cast());
+        array.open = Some(open);
+        array.complete(value.as_bytes());
+        array
+    }
+
+    /// Is there a string to complete?
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Completes the open string, if there is one and the value fits.
+    pub fn complete(&self, value: &[u8]) {
+        let Some(open) = self.open.as_ref().filter(|_| value.len() <= OPEN_MAX) else { return };
+        for (cell, byte) in open.bytes[open.known..].iter().zip(value.iter().chain([&0])) {
+            cell.set(*byte);
+        }
     }
 
     /// The strings.
@@ -30,4 +69,31 @@ pub fn execve(path: &CStr, argv: &CStringArray, envp: &CStringArray) -> io::Erro
     // SAFETY: both vectors are NULL-terminated arrays of NUL-terminated strings that live here.
     unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr()) };
     io::Error::last_os_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(array: &CStringArray) -> &CStr {
+        let pointer = array.pointers[array.pointers.len() - 2];
+        // SAFETY: the pointer is of a NUL-terminated string of the array.
+        unsafe { CStr::from_ptr(pointer) }
+    }
+
+    #[test]
+    fn an_open_string_is_completed_where_it_stands() {
+        let array = CStringArray::with_open(vec![c"A=1".to_owned()], "HOME=", "/");
+        let array = Box::new(array);
+        assert_eq!((array.pointers.len(), last(&array)), (3, c"HOME=/"));
+        array.complete(b"/home/alice");
+        assert_eq!(last(&array), c"HOME=/home/alice");
+        array.complete(b"/root");
+        assert_eq!(last(&array), c"HOME=/root");
+        let longest = vec![b'x'; OPEN_MAX];
+        array.complete(&longest);
+        assert_eq!(last(&array).to_bytes().len(), "HOME=".len() + OPEN_MAX);
+        array.complete(&[b'y'; OPEN_MAX + 1]);
+        assert!(last(&array).to_bytes().ends_with(b"x"));
+    }
 }

@@ -15,6 +15,7 @@ pub mod ns;
 pub mod pidfd;
 pub mod poll;
 pub mod process;
+pub mod sched;
 pub mod security;
 pub mod shared;
 pub mod signal;

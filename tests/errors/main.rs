@@ -62,3 +62,8 @@ fn hooks_that_fail() {
 fn containers_that_are_not_in_the_right_state() {
     all("lifecycle.txt", 20);
 }
+
+#[test]
+fn what_a_process_cannot_have() {
+    all("process.txt", 20);
+}

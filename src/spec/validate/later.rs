@@ -16,9 +16,6 @@ const PROCESS: &Members<Process> = &[
     // "unconfined" asks for what is there.
     ("apparmorProfile", |p| p.apparmor_profile.as_deref().is_some_and(|s| !matches!(s, "" | "unconfined"))),
     ("selinuxLabel", |p| !is_empty(p.selinux_label.as_ref())),
-    ("scheduler", |p| asks(p.scheduler.as_ref())),
-    ("ioPriority", |p| asks(p.io_priority.as_ref())),
-    ("execCPUAffinity", |p| asks(p.exec_cpu_affinity.as_ref())),
 ];
 
 const MOUNT: &Members<Mount> = &[
@@ -31,8 +28,6 @@ const MOUNT_OPTIONS: &[&str] = &["idmap", "ridmap", "tmpcopyup"];
 
 const LINUX: &Members<Linux> = &[
     ("mountLabel", |l| !is_empty(l.mount_label.as_ref())),
-    ("personality", |l| asks(l.personality.as_ref())),
-    ("memoryPolicy", |l| asks(l.memory_policy.as_ref())),
     // A device is moved by its name alone: {"eth0": {}}.
     ("netDevices", |l| l.net_devices.as_ref().is_some_and(|map| *map != Value::Object(Default::default()))),
     ("timeOffsets", |l| asks(l.time_offsets.as_ref())),

@@ -13,6 +13,7 @@ mod mounts;
 mod process;
 mod report;
 mod resources;
+mod scheduling;
 mod seccomp;
 pub mod sysctl;
 mod version;
@@ -87,6 +88,7 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
         }
     }
     linux::check(spec, &mut report);
+    scheduling::check(spec, &mut report);
     seccomp::check(spec, &mut report);
     if let Some(hooks) = &spec.hooks {
         hooks::check(hooks, &At::Root.key("hooks"), &mut report);

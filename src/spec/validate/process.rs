@@ -1,7 +1,7 @@
 //! `process`, and the process.json of `exec`.
 
-use super::Report;
 use super::at::{At, quoted};
+use super::{Report, scheduling};
 use crate::spec::config::{Capabilities, Process, Rlimit, User};
 use std::collections::BTreeSet;
 
@@ -85,6 +85,7 @@ pub(super) fn check(process: &Process, at: &At<'_>, report: &mut Report) {
     if let Some(adj) = process.oom_score_adj.filter(|adj| !(-1000..=1000).contains(adj)) {
         report.error(&at.key("oomScoreAdj"), format!("{adj} is not from -1000 to 1000"));
     }
+    scheduling::check_process(process, at, report);
 }
 
 fn args(args: &[String], at: &At<'_>, report: &mut Report) {
