@@ -19,6 +19,7 @@ cases!("cgroups", root: [
     a_child_of_the_program_is_in_its_cgroup,
     two_containers_have_two_cgroups,
     a_cgroup_that_exists_but_is_empty_is_used,
+    many_containers_leave_no_cgroup_behind,
 ]);
 
 /// The directories of a container's cgroup, in the hierarchies that this host has.
@@ -196,4 +197,15 @@ fn a_cgroup_that_exists_but_is_empty_is_used(t: &Case) {
     for dir in existing(t, &t.cgroup_path(&id)) {
         fs::remove_dir(dir).expect("remove the cgroup");
     }
+}
+
+fn many_containers_leave_no_cgroup_behind(t: &Case) {
+    let limits = json!({"memory": {"limit": 64 << 20}, "pids": {"limit": 9}, "cpu": {"quota": 50_000}});
+    let bundle = t.bundle().set("/linux/resources", limits).args(&["/bin/true"]);
+    for _ in 0..40 {
+        t.run(&bundle).ok();
+        let created = t.create(&bundle);
+        created.delete_by_force().ok();
+    }
+    assert_eq!(t.host.cgroups.named(&t.id_prefix), [] as [PathBuf; 0]);
 }

@@ -40,6 +40,7 @@ mod memory_policy;
 mod mounts;
 mod namespaces;
 mod nested_cgroups;
+mod network_classes;
 mod parallel;
 mod pause;
 mod peers;
@@ -59,6 +60,8 @@ mod state;
 mod suite;
 mod terminal;
 mod unified;
+mod update;
+mod update_refused;
 mod user_namespaces;
 mod user_session;
 
@@ -111,8 +114,11 @@ const CHAPTERS: &[&[CaseDef]] = &[
     limits_v1::CASES,
     block_io::CASES,
     huge_pages::CASES,
+    network_classes::CASES,
     unified::CASES,
     resctrl::CASES,
+    update::CASES,
+    update_refused::CASES,
     rootless::CASES,
     delegation::CASES,
     delegation_refused::CASES,

@@ -10,6 +10,7 @@ mod grammar;
 mod help;
 mod read;
 mod spelling;
+mod update;
 mod values;
 
 pub use crate::host::cgroup::Below as SubCgroup;
@@ -19,6 +20,7 @@ pub use flags::COMMANDS_TO_COME;
 pub use help::version;
 pub use read::parse;
 
+use crate::spec::config::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -112,6 +114,8 @@ pub enum Command {
     Plan(PlanOptions),
     /// Run another program in a container.
     Exec(Box<ExecOptions>),
+    /// Change the limits of a container.
+    Update(UpdateOptions),
 }
 
 /// Where the configuration is read from.
@@ -302,4 +306,28 @@ pub struct ExecOptions {
     pub process_label: Option<String>,
     /// `--apparmor`
     pub apparmor: Option<String>,
+}
+
+/// What `update` does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateOptions {
+    /// The container.
+    pub id: String,
+    /// Its new limits.
+    pub limits: NewLimits,
+    /// `--l3-cache-schema`: those of its class in resctrl.
+    pub l3_cache_schema: Option<String>,
+    /// `--mem-bw-schema`
+    pub mem_bw_schema: Option<String>,
+}
+
+/// Where `update` takes the limits from; what is not there is not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewLimits {
+    /// `--resources FILE`: the JSON of `linux.resources` (config-linux.md).
+    File(PathBuf),
+    /// `--resources -`
+    Stdin,
+    /// A flag for each.
+    Flags(Box<Resources>),
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::case::Case;
 use super::child_process::succeeds;
@@ -19,6 +19,8 @@ impl LoopDevice {
     pub fn new(t: &Case, bytes: u64) -> LoopDevice {
         let file = t.path("disk");
         File::create(&file).and_then(|file| file.set_len(bytes)).expect("make the disk's file");
+        // It may be a module, which nobody has needed yet.
+        succeeds(Command::new("modprobe").arg("loop").stderr(Stdio::null()));
         let shown = t.path("disk-node");
         let output = File::create(&shown).expect("make a file for the output");
         if !succeeds(Command::new("losetup").args(["--find", "--show"]).arg(&file).stdout(output)) {

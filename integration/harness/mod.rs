@@ -13,6 +13,7 @@ pub mod executed;
 pub mod host;
 pub mod invocation;
 pub mod leftovers;
+pub mod limits;
 pub mod loop_device;
 pub mod mountinfo;
 pub mod notes;

@@ -2,6 +2,8 @@
 
 mod cgroup;
 
+use super::update::UPDATE;
+
 /// What follows a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -66,6 +68,7 @@ pub(super) enum Kind {
     Spec,
     Start,
     State,
+    Update,
 }
 
 /// One command.
@@ -82,19 +85,29 @@ pub(super) struct Verb {
     pub(super) notes: &'static str,
 }
 
-const fn switch(short: &'static str, long: &'static str, help: &'static str) -> Flag {
+pub(super) const fn switch(short: &'static str, long: &'static str, help: &'static str) -> Flag {
     Flag { long, short, takes: Takes::Nothing, help }
 }
 
-const fn value(short: &'static str, long: &'static str, name: &'static str, help: &'static str) -> Flag {
+pub(super) const fn value(
+    short: &'static str,
+    long: &'static str,
+    name: &'static str,
+    help: &'static str,
+) -> Flag {
     Flag { long, short, takes: Takes::Value(name), help }
 }
 
-const fn values(short: &'static str, long: &'static str, name: &'static str, help: &'static str) -> Flag {
+pub(super) const fn values(
+    short: &'static str,
+    long: &'static str,
+    name: &'static str,
+    help: &'static str,
+) -> Flag {
     Flag { long, short, takes: Takes::Values(name), help }
 }
 
-const fn operand(name: &'static str, count: Count, help: &'static str) -> Operand {
+pub(super) const fn operand(name: &'static str, count: Count, help: &'static str) -> Operand {
     Operand { name, count, help }
 }
 
@@ -112,7 +125,7 @@ const DETACH: Flag = switch("d", "detach", "Return as soon as the program runs")
 const PIDFD_SOCKET: Flag =
     value("", "pidfd-socket", "PATH", "Unix socket to send a pidfd of the container's first process to");
 const REGEX: Flag = switch("r", "regex", "");
-const ID: Operand = operand("ID", Count::One, "Name of the container");
+pub(super) const ID: Operand = operand("ID", Count::One, "Name of the container");
 const NEW_ID: Operand = operand("ID", Count::One, "Name for the new container; unique below --root");
 
 /// Flags of every command.
@@ -132,8 +145,7 @@ pub(super) const GLOBAL: &[Flag] = &[
 ];
 
 /// Commands of other runtimes that this release refuses by name.
-pub const COMMANDS_TO_COME: &[&str] =
-    &["checkpoint", "restore", "events", "ps", "update", "wait", "stats", "mounts"];
+pub const COMMANDS_TO_COME: &[&str] = &["checkpoint", "restore", "events", "ps", "wait", "stats", "mounts"];
 
 /// The commands, in the order of the help.
 pub(super) const COMMANDS: &[Verb] = &[
@@ -147,6 +159,7 @@ pub(super) const COMMANDS: &[Verb] = &[
     EXEC,
     cgroup::PAUSE,
     cgroup::RESUME,
+    UPDATE,
     SPEC,
     PLAN,
     FEATURES,

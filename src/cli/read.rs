@@ -8,7 +8,7 @@ use super::{
     Invocation, KillOptions, ListFormat, ListOptions, LogFormat, LogLevel, LogOptions, PlanFormat,
     PlanOptions, Rootless, RunOptions, SpecOptions, SpecOutput,
 };
-use super::{grammar, help, values};
+use super::{grammar, help, update, values};
 use crate::error::{Context, Error, Result};
 use crate::state::check_id;
 use std::ffi::{OsStr, OsString};
@@ -180,6 +180,7 @@ fn options(kind: Kind, given: &mut Given) -> Result<Command> {
         }),
         Kind::Features => Command::Features,
         Kind::Exec => Command::Exec(Box::new(exec(given)?)),
+        Kind::Update => Command::Update(update::options(id(given)?, given)?),
     })
 }
 

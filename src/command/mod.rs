@@ -14,6 +14,7 @@ pub mod run;
 pub mod spec;
 pub mod start;
 pub mod state;
+pub mod update;
 
 use crate::cli::{CgroupManager, Command, Global, Invocation, Rootless};
 use crate::error::{Context, Error, Result};
@@ -80,6 +81,7 @@ pub fn run(invocation: &Invocation) -> Result<u8> {
         Command::Features => print(&json::pretty(&features::features())).map(|()| 0),
         Command::Plan(options) => plan::run(&env, options).map(|()| 0),
         Command::Exec(options) => exec::run(&env, options),
+        Command::Update(options) => update::run(&env, options).map(|()| 0),
     }
 }
 

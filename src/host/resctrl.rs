@@ -76,6 +76,17 @@ impl Record {
         Record { class, made, shared: !made, monitoring }
     }
 
+    /// Gives the class other schemata; returns those that it had.
+    ///
+    /// # Errors
+    /// The kernel refuses; it has changed nothing then.
+    pub fn change(&self, lines: &str, location: &str) -> Result<String> {
+        let file = self.class.join("schemata");
+        let before = fs::read_to_string(&file).context(|| format!("{location}: {}", file.display()))?;
+        write_schemata(self, &file, lines.trim_end(), location)?;
+        Ok(before)
+    }
+
     /// Lets a process into the class, with all that it will fork.
     ///
     /// # Errors

@@ -8,10 +8,12 @@
 mod former;
 mod limits;
 mod ownership;
+mod update;
 mod write;
 
 pub use former::former;
 pub use ownership::owner;
+pub use update::{Present, update};
 pub use write::{Absent, Write};
 
 use super::device_rules::Policy;
@@ -191,7 +193,10 @@ pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
         planner.groups(facts, request)?;
         planner.devices(resources, request.rootless);
     }
-    planner.limits(resources, request.manager);
+    planner.limits(resources, |controller| match request.manager {
+        Manager::Disabled => "cgroups are disabled".into(),
+        Manager::Cgroupfs => format!("no mounted cgroup hierarchy has the {controller} controller"),
+    });
     planner.unified(resources);
     if !planner.violations.is_empty() {
         return Err(Error::invalid(planner.violations));
@@ -247,7 +252,7 @@ impl Planner {
     }
 
     /// Hands the limits of each controller to the hierarchy that has it.
-    fn limits(&mut self, resources: &Resources, manager: Manager) {
+    fn limits(&mut self, resources: &Resources, missing: impl Fn(&str) -> String) {
         for section in limits::SECTIONS {
             let name = |version| if version == Version::V1 { section.v1 } else { section.v2 };
             match self.groups.iter_mut().find(|g| g.has(name(g.version))) {
@@ -256,23 +261,15 @@ impl Planner {
                     group.require(name(group.version), &writes);
                     group.writes.extend(writes);
                 }
-                // v1 has a file for everything.
+                // v1 has a file for everything. What is skipped without its file lifts a limit.
                 None => {
                     let writes = (section.writes)(Version::V1, resources, &mut Vec::new());
-                    self.missing(section.v2, &writes, manager);
+                    let wanted = writes.into_iter().filter(|write| write.absent != Absent::Skip);
+                    let text = missing(section.v2);
+                    self.violations
+                        .extend(wanted.map(|write| Violation { path: write.location, text: text.clone() }));
                 }
             }
-        }
-    }
-
-    fn missing(&mut self, controller: &str, writes: &[Write], manager: Manager) {
-        let text = match manager {
-            Manager::Disabled => "cgroups are disabled".into(),
-            Manager::Cgroupfs => format!("no mounted cgroup hierarchy has the {controller} controller"),
-        };
-        // What is skipped without its file lifts a limit.
-        for write in writes.iter().filter(|write| write.absent != Absent::Skip) {
-            self.violations.push(Violation { path: write.location.clone(), text: text.clone() });
         }
     }
 

@@ -8,6 +8,8 @@
 mod program;
 mod v1;
 
+pub use v1::{transition, way_back};
+
 use crate::error::Violation;
 use crate::spec::config::DeviceRule;
 use std::fmt;

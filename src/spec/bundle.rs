@@ -1,5 +1,5 @@
-//! Reading a bundle: its `config.json`, or another file in its place, and the `process.json` of
-//! `exec`.
+//! Reading a bundle: its `config.json`, or another file in its place, the `process.json` of `exec`
+//! and the resources of `update`.
 
 mod parse;
 mod position;
@@ -7,7 +7,7 @@ mod unknown;
 
 use crate::error::{Context, Error, Result};
 use crate::log::{self, Level};
-use crate::spec::config::{Process, Spec};
+use crate::spec::config::{Process, Resources, Spec};
 use crate::spec::validate;
 use serde::Deserialize;
 use std::fs::File;
@@ -99,6 +99,20 @@ pub fn load_process(path: &Path) -> Result<Process> {
     let process = parse::document(&text, validate::report_on_process).context(|| name.as_str())?;
     tell_unknown::<Process>(&text, &name);
     Ok(process)
+}
+
+/// Reads and parses resources, as `update --resources` takes them: from a file or from standard input.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_resources(file: Option<&Path>) -> Result<Resources> {
+    let (name, text) = match file {
+        Some(path) => (path.display().to_string(), read_file(path)?),
+        None => ("standard input".into(), read(io::stdin().lock(), "standard input")?),
+    };
+    let resources = parse::document(&text, validate::report_on_resources).context(|| name.as_str())?;
+    tell_unknown::<Resources>(&text, &name);
+    Ok(resources)
 }
 
 fn directory(bundle: &Path) -> Result<PathBuf> {

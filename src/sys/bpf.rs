@@ -12,6 +12,7 @@ const BPF_PROG_QUERY: i32 = 16;
 const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
 const BPF_CGROUP_DEVICE: u32 = 6;
 const BPF_F_ALLOW_MULTI: u32 = 2;
+const BPF_F_REPLACE: u32 = 4;
 
 /// The most programs that a cgroup can have of one type (`BPF_CGROUP_MAX_PROGS`).
 pub const MOST_PROGRAMS: usize = 64;
@@ -38,6 +39,7 @@ struct Attach {
     attach_bpf_fd: u32,
     attach_type: u32,
     attach_flags: u32,
+    replace_bpf_fd: u32,
 }
 
 /// For `BPF_PROG_QUERY`.
@@ -93,6 +95,14 @@ pub fn attach_device_program(cgroup: BorrowedFd, program: BorrowedFd) -> io::Res
     unsafe { bpf(BPF_PROG_ATTACH, &mut attr) }.map(drop)
 }
 
+/// Puts a program in the place of one that is attached, at once.
+pub fn replace_device_program(cgroup: BorrowedFd, old: BorrowedFd, program: BorrowedFd) -> io::Result<()> {
+    let mut attr = attach(cgroup, program, BPF_F_ALLOW_MULTI | BPF_F_REPLACE);
+    attr.replace_bpf_fd = old.as_raw_fd() as u32;
+    // SAFETY: Attach is the head for this command and has no pointers.
+    unsafe { bpf(BPF_PROG_ATTACH, &mut attr) }.map(drop)
+}
+
 /// Takes a program off again.
 pub fn detach_device_program(cgroup: BorrowedFd, program: BorrowedFd) -> io::Result<()> {
     let mut attr = attach(cgroup, program, 0);
@@ -106,6 +116,7 @@ fn attach(cgroup: BorrowedFd, program: BorrowedFd, attach_flags: u32) -> Attach 
         attach_bpf_fd: program.as_raw_fd() as u32,
         attach_type: BPF_CGROUP_DEVICE,
         attach_flags,
+        replace_bpf_fd: 0,
     }
 }
 

@@ -62,7 +62,7 @@ impl Making {
             Version::V1 => {}
             Version::V2 => enable_controllers(group, &target)?,
         }
-        write_limits(&target, &group.writes)?;
+        write_limits(&target, &group.writes, None)?;
         if group.version == Version::V2 {
             cpuset::check(&target, &group.writes)?;
         }
@@ -262,7 +262,7 @@ fn set_cpuset(directory: &Path, file: &str, value: &str) -> Result<()> {
 
 /// Enables the planned controllers in all ancestors, outermost first. Nothing is written where
 /// they are there already: such a write waits for groups that are just being removed.
-fn enable_controllers(group: &Group, target: &Path) -> Result<()> {
+pub(super) fn enable_controllers(group: &Group, target: &Path) -> Result<()> {
     if group.enable.is_empty() {
         return Ok(());
     }

@@ -18,13 +18,18 @@ pub(super) fn restrict(group: BorrowedFd, access: &DeviceAccess, fresh: bool) ->
         true => 0,
         false => bpf::device_programs(group, &mut old).context(|| "list the device programs")?,
     };
+    let mut old = old[..count].iter();
     if let Some(code) = code {
         let program = bpf::load_device_program(code).map_err(|e| load_failed(code.len(), &e))?;
-        let attached = bpf::attach_device_program(group, program.as_fd());
+        let attached = match old.next() {
+            // At once: there is no moment with none of them, nor with both.
+            Some(id) => bpf::program_by_id(*id)
+                .and_then(|old| bpf::replace_device_program(group, old.as_fd(), program.as_fd())),
+            None => bpf::attach_device_program(group, program.as_fd()),
+        };
         attached.context(|| "linux.resources.devices: attach the device program")?;
     }
-    // The new one first: in between the group may do less than it should, never more.
-    for id in &old[..count] {
+    for id in old {
         let program = bpf::program_by_id(*id).context(|| format!("open device program {id}"))?;
         let detached = bpf::detach_device_program(group, program.as_fd());
         detached.context(|| format!("detach device program {id}"))?;

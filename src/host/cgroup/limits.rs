@@ -1,19 +1,19 @@
-//! Writes the planned values into the files of a group.
+//! Writes the planned values into the files of a group, and can put back what was there.
 
 use super::create::refusal;
 use super::{open_for_writing, read_small};
 use crate::error::{Context, Error, Result};
-use crate::plan::cgroup::{Absent, Write};
+use crate::plan::cgroup::{Absent, Write, former};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes in order. Where limits are checked against each other (memory against memory+swap, quota
 /// against period and burst), which of them has to come first depends on what is set already: a write
 /// refused with EINVAL is tried again when the others are done, as long as that helps.
-pub(super) fn write_limits(target: &Path, writes: &[Write]) -> Result<()> {
+pub(super) fn write_limits(target: &Path, writes: &[Write], journal: Option<&mut Journal>) -> Result<()> {
     writes.iter().try_for_each(|write| check_usage(target, write))?;
-    let mut files = Files { directory: target, open: None };
+    let mut files = Files { directory: target, open: None, journal };
     let mut pending: Vec<&Write> = writes.iter().collect();
     loop {
         let (before, mut refused) = (pending.len(), Vec::new());
@@ -72,6 +72,7 @@ pub(super) fn what(write: &Write) -> String {
 struct Files<'a> {
     directory: &'a Path,
     open: Option<(String, File)>,
+    journal: Option<&'a mut Journal>,
 }
 
 impl Files<'_> {
@@ -91,11 +92,52 @@ impl Files<'_> {
             self.open = Some((name.into(), open_for_writing(&path)?));
         }
         let Some((_, file)) = &mut self.open else { return Ok(()) };
+        let former = match &self.journal {
+            Some(_) => read_small(&path).ok().map(|content| former(name, value, &content)),
+            None => None,
+        };
         // One write(2) is one value: what the kernel takes of it, it takes as a whole.
-        file.write(value.as_bytes()).map(drop)
+        file.write(value.as_bytes())?;
+        if let Some(journal) = &mut self.journal {
+            journal.written.push((path, former.flatten()));
+        }
+        Ok(())
     }
 }
 
 fn is_missing(error: &io::Error) -> bool {
     error.kind() == ErrorKind::NotFound
+}
+
+/// What was written, and what was there before; `None` where nobody can say that.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    written: Vec<(PathBuf, Option<String>)>,
+}
+
+impl Journal {
+    /// What puts back what is done by other means than [`write_limits`].
+    pub(super) fn note(&mut self, path: PathBuf, former: Option<String>) {
+        self.written.push((path, former));
+    }
+
+    /// Puts everything back, the last first; gives the files for which that did not work.
+    pub(super) fn undo(self) -> Vec<PathBuf> {
+        let (known, mut lost): (Vec<_>, Vec<_>) =
+            self.written.into_iter().rev().partition(|(_, former)| former.is_some());
+        let mut pending = known;
+        loop {
+            let before = pending.len();
+            pending.retain(|(path, former)| put_back(path, former.as_deref().unwrap_or_default()).is_err());
+            if pending.is_empty() || pending.len() == before {
+                break;
+            }
+        }
+        lost.extend(pending);
+        lost.into_iter().map(|(path, _)| path).collect()
+    }
+}
+
+fn put_back(path: &Path, value: &str) -> io::Result<()> {
+    open_for_writing(path)?.write(value.as_bytes()).map(drop)
 }

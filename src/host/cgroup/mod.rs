@@ -16,6 +16,7 @@ mod probe;
 mod processes;
 mod remove;
 mod tree;
+mod update;
 
 pub use below::{Below, open_below};
 pub use create::create;
@@ -25,6 +26,7 @@ pub use freezer::{freeze, is_frozen, let_die, thaw};
 pub use probe::probe;
 pub use processes::{kill, processes};
 pub use remove::remove;
+pub use update::{present, update};
 
 use crate::error::{Context, Result};
 use crate::plan::cgroup::{CgroupPlan, Group, Version, directory};
@@ -87,6 +89,12 @@ impl Record {
             optional: group.optional,
         };
         Record { groups: plan.groups.iter().map(group).collect() }
+    }
+
+    /// The groups, for changes to be planned.
+    pub fn groups(&self) -> Vec<Group> {
+        let group = |g: &RecordedGroup| Group::existing(&g.mount, g.version, &g.controllers, &g.path);
+        self.groups.iter().map(group).collect()
     }
 }
 

@@ -154,3 +154,18 @@ fn the_mount_is_found_by_its_type() {
     assert_eq!(find(mounts), Some(PathBuf::from("/mnt/rdt")));
     assert_eq!(find("22 1 0:21 / /resctrl rw - tmpfs resctrl rw\n"), None);
 }
+
+#[test]
+fn the_schemata_of_a_class_can_be_changed_and_put_back() {
+    let dir = resctrl();
+    let record = create_in(dir.path(), &planned(json!({"closID": "gold"}))).unwrap();
+    // A file keeps what a shorter write leaves.
+    fs::write(dir.path().join("gold/schemata"), "MB:0=10\n").unwrap();
+    assert_eq!(record.change("L3:0=7f", "--l3-cache-schema").unwrap(), "MB:0=10\n");
+    assert_eq!(read(dir.path().join("gold/schemata")), "L3:0=7f\n");
+    record.change("MB:0=10\n", "").unwrap();
+    assert_eq!(read(dir.path().join("gold/schemata")), "MB:0=10\n");
+    fs::remove_dir_all(dir.path().join("gold")).unwrap();
+    let error = record.change("L3:0=7f", "--l3-cache-schema").unwrap_err().to_string();
+    assert!(error.starts_with("--l3-cache-schema: ") && error.contains("gold/schemata: ENOENT"), "{error}");
+}

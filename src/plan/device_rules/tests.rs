@@ -271,3 +271,33 @@ fn run(code: &[u64], kind: Kind, major: u32, minor: u32, access: Access) -> bool
     }
     panic!("the program does not end");
 }
+
+fn shown(writes: &[crate::plan::cgroup::Write]) -> Vec<String> {
+    writes.iter().map(|w| format!("{} {}", w.file.trim_start_matches("devices."), w.value)).collect()
+}
+
+#[test]
+fn v1_rules_change_without_a_gap() {
+    let of = |rules: serde_json::Value| {
+        let rules: Vec<DeviceRule> = serde_json::from_value(rules).unwrap();
+        Policy::new(&rules).unwrap().v1_writes().unwrap()
+    };
+    let closed = of(serde_json::json!([{"allow": false}]));
+    let list: String = closed[1..].iter().map(|w| format!("{}\n", w.value)).collect();
+    assert!(super::transition(&list, &closed).is_empty());
+    let loop_too =
+        of(serde_json::json!([{"allow": false}, {"allow": true, "type": "b", "major": 7, "access": "r"}]));
+    let change = super::transition(&list, &loop_too);
+    assert_eq!(shown(&change), ["allow b 7:* r"]);
+    assert_eq!(super::way_back(&list, &change), [("devices.deny", Some("b 7:* r".into()))]);
+    let back = super::transition(&format!("{list}b 7:* rw\n"), &loop_too);
+    assert_eq!(shown(&back), ["deny b 7:* w"]);
+    let open = of(serde_json::json!([{"allow": true}]));
+    assert_eq!(shown(&super::transition(&list, &open)), ["allow a"]);
+    assert_eq!(
+        super::way_back("c 1:3 rwm\n", &open),
+        [("devices.deny", Some("a".into())), ("devices.allow", Some("c 1:3 rwm".into())),]
+    );
+    assert_eq!(super::transition("a *:* rwm\n", &closed), closed);
+    assert_eq!(super::way_back("a *:* rwm\n", &closed), [("devices.allow", None)]);
+}

@@ -19,7 +19,7 @@ pub mod sysctl;
 mod version;
 
 use crate::error::{Error, Result, Violation};
-use crate::spec::config::{Process, Spec};
+use crate::spec::config::{Process, Resources, Spec};
 use at::{At, quoted};
 pub use process::CAPABILITIES;
 pub(crate) use report::Report;
@@ -70,6 +70,21 @@ pub fn validate_process(process: &Process) -> Checked {
 /// [`crate::error::Cause::Invalid`] with all mistakes.
 pub fn check_process(process: &Process) -> Result<Vec<Violation>> {
     validate_process(process).into_result()
+}
+
+/// Checks the resources of `update` and gives the warnings; the paths are those of a `config.json`.
+///
+/// # Errors
+/// [`crate::error::Cause::Invalid`] with all mistakes.
+pub fn check_resources(resources: &Resources) -> Result<Vec<Violation>> {
+    let mut report = Report::default();
+    resources::check(resources, &At::Root.key("linux").key("resources"), &mut report);
+    report.into_checked().into_result()
+}
+
+/// Nothing: whether the resources of an `update` are right depends on what is there.
+pub(crate) fn report_on_resources(_: &Resources) -> Report {
+    Report::default()
 }
 
 pub(crate) fn report_on(spec: &Spec) -> Report {
