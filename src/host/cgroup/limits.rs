@@ -97,7 +97,7 @@ impl Files<'_> {
             None => None,
         };
         // One write(2) is one value: what the kernel takes of it, it takes as a whole.
-        file.write(value.as_bytes())?;
+        file.write(value.as_bytes()).map(drop)?;
         if let Some(journal) = &mut self.journal {
             journal.written.push((path, former.flatten()));
         }
