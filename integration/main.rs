@@ -32,15 +32,20 @@ mod hook_programs;
 mod hooks;
 mod huge_pages;
 mod identifiers;
+mod idmapped_mounts;
 mod invalid_configs;
 mod kill;
 mod limit_effects;
 mod limits_v1;
 mod memory_policy;
+mod mount_attributes;
+mod mount_links;
+mod mount_options;
 mod mounts;
 mod namespaces;
 mod nested_cgroups;
 mod network_classes;
+mod overlay_mounts;
 mod parallel;
 mod pause;
 mod peers;
@@ -59,6 +64,7 @@ mod spec_and_features;
 mod state;
 mod suite;
 mod terminal;
+mod tmpcopyup;
 mod unified;
 mod update;
 mod update_refused;
@@ -100,6 +106,12 @@ const CHAPTERS: &[&[CaseDef]] = &[
     user_namespaces::CASES,
     rootfs::CASES,
     mounts::CASES,
+    mount_options::CASES,
+    mount_attributes::CASES,
+    mount_links::CASES,
+    tmpcopyup::CASES,
+    overlay_mounts::CASES,
+    idmapped_mounts::CASES,
     propagation::CASES,
     devices::CASES,
     hooks::CASES,

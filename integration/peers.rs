@@ -35,14 +35,6 @@ const VERSIONS: &str =
 
 /// Runtime, name of the case, and why, by chapter.
 const PEERS: &[Peer] = &[
-    // what tierce refuses for now
-    (
-        Kind::Tierce,
-        "a_tmpfs_can_start_with_a_copy_of_what_it_covers",
-        Fails("tmpcopyup is not supported yet"),
-    ),
-    (Kind::Tierce, "features_names_what_the_runtime_knows", Fails("lists no tmpcopyup: not supported yet")),
-    (Kind::Tierce, "lazytime_iversion_and_loud_are_options", Fails("iversion is not supported yet")),
     // cli
     (Kind::Runc, "a_config_file_of_another_name_is_read", Fails("has no --config")),
     (Kind::Runc, "a_config_is_read_from_standard_input", Fails("has no --config")),

@@ -43,6 +43,11 @@ steps! {
     MountCreate
     MountAttributes
     MountAttach
+    MountClassic
+    MountIdmap
+    MountLink
+    RemountOpen
+    CopyUp
     CgroupMount
     DeviceDirectory
     DeviceNode

@@ -170,6 +170,7 @@ fn only_what_this_release_does_is_claimed() {
         "run.oci.seccomp.receiver",
         "run.oci.seccomp_bpf_data",
         "run.oci.seccomp_fail_unknown_syscall",
+        "tierce.root.idmap",
     ];
     assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);
     let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
@@ -191,7 +192,7 @@ fn only_what_this_release_does_is_claimed() {
     assert_eq!(strings(&linux["memoryPolicy"]["modes"]), modes);
     let flags = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
     assert_eq!(strings(&linux["memoryPolicy"]["flags"]), flags);
-    assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], false);
+    assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], true);
     let expected =
         serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true});
     assert_eq!(linux["cgroup"], expected);
@@ -202,7 +203,7 @@ fn mount_options_are_sorted_and_single() {
     let all = features();
     let options = strings(&all["mountOptions"]);
     assert!(options.is_sorted_by(|a, b| a < b), "{options:?}");
-    for option in ["bind", "ro"] {
+    for option in ["bind", "idmap", "iversion", "remount", "ridmap", "ro", "tmpcopyup"] {
         assert!(options.contains(&option), "{option}");
     }
 }

@@ -4,6 +4,7 @@
 //! *between* the kinds of step is [`prepare`] and [`become_program`], each step with its reason; what does not
 //! work is told to the host as a fixed-size record, and the host has the words.
 
+mod copy_up;
 mod gate;
 mod home;
 pub(crate) mod hooks;
@@ -39,6 +40,10 @@ pub struct Fds<'a> {
     pub joins: &'a [OwnedFd],
     /// Detached mounts of the bind sources that the host opened, by mount.
     pub binds: &'a [Option<OwnedFd>],
+    /// The root filesystem, if the host opened it to map its ids.
+    pub root: Option<BorrowedFd<'a>>,
+    /// The namespaces whose maps mounts are shown by.
+    pub id_namespaces: &'a [OwnedFd],
     /// The host's /proc, which no container can have tampered with (CVE-2025-52881).
     pub proc: BorrowedFd<'a>,
     /// Where the program is held back until `start`.

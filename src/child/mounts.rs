@@ -1,32 +1,62 @@
 //! The mounts of the configuration: each made detached, set up, and then attached from fd to fd.
 
-use super::target::mount_target;
-use super::{At, Done};
-use crate::plan::mounts::{Bind, CgroupV1, Filesystem, Mount, Source};
+use super::copy_up::copy_up;
+use super::target::{copy_link, existing_target, mount_target};
+use super::{At, Done, Fds, errno};
+use crate::plan::mounts::{Bind, CgroupV1, Classic, Filesystem, Mount, Parameter, Source, SourceLink};
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::mount::{self, ATTR_ATIME, MountAttr};
 use crate::wire::{Failure, NOTE, Step};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-pub(super) fn mount_one(root: BorrowedFd, m: &Mount, i: usize, bind: Option<&OwnedFd>) -> Done {
-    let opened;
-    let new = match (open_source(&m.source, m.attr.set, i), bind) {
-        // Only what this user namespace does not reach, or may not take apart: in the host's copy its
-        // root could undo the host's `ro`, `nosuid` and so on, which are locked in one of our own.
-        (Err(f), Some(bind)) if matches!(f.errno, libc::EACCES | libc::EINVAL) => bind.as_fd(),
-        (source, _) => {
-            opened = source?;
-            opened.as_fd()
+/// What a mount is made with beside its plan.
+pub(super) struct Around<'a> {
+    /// The root filesystem.
+    pub(super) root: BorrowedFd<'a>,
+    /// Its path on the host, where mount(2) may mount for a moment.
+    pub(super) root_path: &'a CStr,
+    pub(super) fds: &'a Fds<'a>,
+}
+
+pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
+    let (root, fds) = (around.root, around.fds);
+    match &m.source {
+        Source::Remount(parameters) => return remount(root, m, parameters.as_deref(), i),
+        Source::Bind(bind) if bind.link == SourceLink::Copied => {
+            if copy_link(root, bind, &m.target).at(Step::MountLink, i)? {
+                return Ok(());
+            }
         }
+        Source::Bind(_) | Source::Filesystem(_) | Source::CgroupV1(_) => {}
+    }
+    let opened;
+    let (new, attributes_due) = match (fds.binds.get(i).and_then(Option::as_ref), m.idmap) {
+        // Only the host may map the ids of its filesystems.
+        (Some(bind), Some(_)) => (bind.as_fd(), true),
+        (bind, _) => match (open_source(&m.source, m.attr.set, around, i), bind) {
+            // Only what this user namespace does not reach, or may not take apart: in the host's copy its
+            // root could undo the host's `ro`, `nosuid` and so on, which are locked in one of our own.
+            (Err(f), Some(bind)) if matches!(f.errno, libc::EACCES | libc::EINVAL) => (bind.as_fd(), true),
+            (source, _) => {
+                opened = source?;
+                (opened.tree.as_fd(), opened.attributes_due)
+            }
+        },
     };
     let target = mount_target(root, m, new).at(Step::MountTarget, i)?;
-    if matches!(&m.source, Source::Filesystem(fs) if fs.mode_of_target) {
-        take_mode(new, target.as_fd(), &m.attr).at(Step::MountAttributes, i)?;
+    if let Source::Filesystem(fs) = &m.source {
+        begin_as(fs, new, target.as_fd(), i)?;
+        if let Some(idmap) = m.idmap {
+            let namespace = fds.id_namespaces[idmap.namespace].as_fd();
+            mount::map_ids(new, idmap.recursive, namespace).at(Step::MountIdmap, i)?;
+        }
     }
-    if matches!(m.source, Source::Bind(_)) && !m.attr.is_empty() {
-        mount::mount_setattr(new, false, &m.attr).at(Step::MountAttributes, i)?;
+    if attributes_due && !m.attr.is_empty() {
+        let attr = MountAttr { clear: m.attr.clear | atime_field(m.attr.set), ..m.attr };
+        mount::mount_setattr(new, false, &attr).at(Step::MountAttributes, i)?;
     }
     if !m.recursive_attr.is_empty() {
         mount::mount_setattr(new, true, &m.recursive_attr).at(Step::MountAttributes, i)?;
@@ -34,62 +64,161 @@ pub(super) fn mount_one(root: BorrowedFd, m: &Mount, i: usize, bind: Option<&Own
     mount::move_mount(new, target.as_fd()).at(Step::MountAttach, i)?;
     if let Source::CgroupV1(hierarchies) = &m.source {
         for (part, hierarchy) in hierarchies.iter().enumerate() {
-            mount_hierarchy(new, hierarchy, &m.attr, i).map_err(|f| Failure { part: part as u16, ..f })?;
+            mount_hierarchy(new, hierarchy, m, around, i).map_err(|f| Failure { part: part as u16, ..f })?;
         }
     }
     // After it is attached: what is attached to a shared mount becomes shared.
+    propagate(new, m, i)
+}
+
+fn propagate(mount: BorrowedFd, m: &Mount, i: usize) -> Done {
     for (propagation, recursive) in [(m.propagation, false), (m.recursive_propagation, true)] {
         if propagation != 0 {
             let attr = MountAttr { propagation, ..MountAttr::default() };
-            mount::mount_setattr(new, recursive, &attr).at(Step::MountAttributes, i)?;
+            mount::mount_setattr(mount, recursive, &attr).at(Step::MountAttributes, i)?;
         }
     }
     Ok(())
 }
 
-/// Gives the new mount's root the mode of the directory that it will cover, and only then its
-/// attributes, among which may be read-only.
-fn take_mode(new: BorrowedFd, target: BorrowedFd, attr: &MountAttr) -> io::Result<()> {
-    let mode = sys::fs::fstat(target)?.mode & 0o7777;
-    let directory = sys::fs::openat(new, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
-    sys::fs::fchmod(directory.as_fd(), mode)?;
-    mount::mount_setattr(new, false, &MountAttr { clear: atime_field(attr.set), propagation: 0, ..*attr })
+/// Changes what is mounted there. What is not named stays as it is.
+fn remount(root: BorrowedFd, m: &Mount, parameters: Option<&[Parameter]>, i: usize) -> Done {
+    let there = existing_target(root, m).at(Step::MountTarget, i)?;
+    if let Some(parameters) = parameters {
+        let context = mount::fspick(there.as_fd()).at(Step::RemountOpen, i)?;
+        let context = context.as_fd();
+        configure(context, parameters, i)?;
+        mount::fsconfig_reconfigure(context).at(Step::MountCreate, i).map_err(|f| explain(context, f))?;
+    }
+    for (attr, recursive) in [(&m.attr, false), (&m.recursive_attr, true)] {
+        if !attr.is_empty() {
+            mount::mount_setattr(there.as_fd(), recursive, attr).at(Step::MountAttributes, i)?;
+        }
+    }
+    propagate(there.as_fd(), m, i)
 }
 
-/// A detached mount, with these attributes if it is a filesystem.
-fn open_source(source: &Source, attr: u64, i: usize) -> Done<OwnedFd> {
+/// A tmpfs may begin with the mode of the directory that it covers, or with all that is in it. Only
+/// then it gets its attributes, among which may be read-only.
+fn begin_as(fs: &Filesystem, new: BorrowedFd, covered: BorrowedFd, i: usize) -> Done {
+    if fs.copy_up {
+        copy_up(covered, new, i)?;
+    }
+    if fs.mode_of_target || fs.owner_of_target {
+        become_like(fs, new, covered).at(Step::MountAttributes, i)?;
+    }
+    Ok(())
+}
+
+fn become_like(fs: &Filesystem, new: BorrowedFd, covered: BorrowedFd) -> io::Result<()> {
+    let stat = sys::fs::fstat(covered)?;
+    let directory = sys::fs::openat(new, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+    if fs.owner_of_target {
+        match sys::fs::fchown(directory.as_fd(), stat.uid, stat.gid) {
+            // An owner whom the user namespace does not have.
+            Err(e) if errno(&e) == libc::EINVAL => {}
+            done => done?,
+        }
+    }
+    if fs.mode_of_target {
+        sys::fs::fchmod(directory.as_fd(), stat.mode & 0o7777)?;
+    }
+    Ok(())
+}
+
+/// A detached mount.
+struct Opened {
+    tree: OwnedFd,
+    /// It has not got its attributes yet.
+    attributes_due: bool,
+}
+
+fn open_source(source: &Source, attr: u64, around: &Around, i: usize) -> Done<Opened> {
     match source {
-        Source::Filesystem(fs) => open_filesystem(fs, attr, i),
-        Source::Bind(bind) => open_bind(bind).at(Step::MountOpen, i),
-        Source::CgroupV1(hierarchies) => cgroup_directories(hierarchies, attr, i),
+        Source::Filesystem(fs) => open_filesystem(fs, attr, around, i),
+        Source::Bind(bind) => {
+            let tree = open_bind(bind).at(Step::MountOpen, i)?;
+            Ok(Opened { tree, attributes_due: true })
+        }
+        Source::CgroupV1(hierarchies) => {
+            let tree = cgroup_directories(hierarchies, attr, i)?;
+            Ok(Opened { tree, attributes_due: false })
+        }
+        // Has no source.
+        Source::Remount(_) => Err(io::Error::from_raw_os_error(libc::EINVAL)).at(Step::MountOpen, i),
     }
 }
 
 /// A detached copy of the source.
 pub(crate) fn open_bind(bind: &Bind) -> io::Result<OwnedFd> {
+    if bind.link == SourceLink::Itself {
+        return mount::clone_tree_of_link(CWD, &bind.source, bind.recursive);
+    }
     match (mount::clone_tree(CWD, &bind.source, bind.recursive), &bind.fallback) {
         (Err(_), Some(other)) => mount::clone_tree(CWD, other, bind.recursive),
         (opened, _) => opened,
     }
 }
 
-fn open_filesystem(fs: &Filesystem, attr: u64, i: usize) -> Done<OwnedFd> {
+fn open_filesystem(fs: &Filesystem, attr: u64, around: &Around, i: usize) -> Done<Opened> {
+    let due = fs.mode_of_target || fs.copy_up;
+    let new = match &fs.classic {
+        Some(classic) if classic.only => None,
+        _ => Some(new_filesystem(fs, if due { 0 } else { attr }, i)),
+    };
+    match (new, &fs.classic) {
+        (None, Some(classic)) => mount_classic(fs, classic, around.root_path, i),
+        (Some(Err(f)), Some(classic)) if f.step == Step::MountParameter && f.errno == libc::EINVAL => {
+            mount_classic(fs, classic, around.root_path, i)
+        }
+        (Some(new), _) => Ok(Opened { tree: new?, attributes_due: due }),
+        (None, None) => Err(io::Error::from_raw_os_error(libc::EINVAL)).at(Step::MountOpen, i),
+    }
+}
+
+fn new_filesystem(fs: &Filesystem, attr: u64, i: usize) -> Done<OwnedFd> {
     let context = mount::fsopen(&fs.fstype).at(Step::MountOpen, i)?;
     let context = context.as_fd();
-    // The kernel leaves the reason in the context: pass it on as it is.
-    let explain = |failure: Failure| {
-        let mut note = [0u8; NOTE];
-        let _ = sys::fs::read(context, &mut note);
-        Failure { note, ..failure }
-    };
-    for (part, p) in fs.parameters.iter().enumerate() {
-        mount::fsconfig(context, &p.key, p.value.as_deref())
+    configure(context, &fs.parameters, i)?;
+    mount::fsconfig_create(context).at(Step::MountCreate, i).map_err(|f| explain(context, f))?;
+    mount::fsmount(context, attr).at(Step::MountCreate, i).map_err(|f| explain(context, f))
+}
+
+fn configure(context: BorrowedFd, parameters: &[Parameter], i: usize) -> Done {
+    for (part, p) in parameters.iter().enumerate() {
+        configured(context, p)
             .at(Step::MountParameter, i)
-            .map_err(|f| explain(Failure { part: part as u16, ..f }))?;
+            .map_err(|f| explain(context, Failure { part: part as u16, ..f }))?;
     }
-    mount::fsconfig_create(context).at(Step::MountCreate, i).map_err(explain)?;
-    let attr = if fs.mode_of_target { 0 } else { attr };
-    mount::fsmount(context, attr).at(Step::MountCreate, i).map_err(explain)
+    Ok(())
+}
+
+fn configured(context: BorrowedFd, p: &Parameter) -> io::Result<()> {
+    match &p.value {
+        // Too long for a string, so it is the path of a directory of an overlay.
+        Some(path) if path.count_bytes() > mount::STRING_MAX => {
+            let directory = sys::fs::openat(CWD, path, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+            mount::fsconfig_fd(context, &p.key, directory.as_fd())
+        }
+        value => mount::fsconfig(context, &p.key, value.as_deref()),
+    }
+}
+
+/// The kernel leaves the reason in the context: it is passed on as it is.
+fn explain(context: BorrowedFd, failure: Failure) -> Failure {
+    let mut note = [0u8; NOTE];
+    let _ = sys::fs::read(context, &mut note);
+    Failure { note, ..failure }
+}
+
+/// By mount(2), which takes a path: on top of the root filesystem, which this mount namespace alone has
+/// mounted and which is private, and off it again.
+fn mount_classic(fs: &Filesystem, classic: &Classic, at: &CStr, i: usize) -> Done<Opened> {
+    mount::mount_new(&classic.source, at, &fs.fstype, classic.flags, &classic.data)
+        .at(Step::MountClassic, i)?;
+    let tree = mount::clone_tree(CWD, at, false);
+    mount::detach(at).at(Step::MountClassic, i)?;
+    Ok(Opened { tree: tree.at(Step::MountClassic, i)?, attributes_due: true })
 }
 
 /// The tmpfs that holds a directory for each v1 hierarchy, not attached yet.
@@ -115,14 +244,17 @@ fn atime_field(attr: u64) -> u64 {
     if attr & ATTR_ATIME != 0 { ATTR_ATIME } else { 0 }
 }
 
-fn mount_hierarchy(tmpfs: BorrowedFd, hierarchy: &CgroupV1, attr: &MountAttr, i: usize) -> Done {
-    let (new, bound) = match (open_source(&hierarchy.source, attr.set, i), &hierarchy.fallback) {
-        (Err(_), Some(own)) => (mount::clone_tree(CWD, own, false).at(Step::CgroupMount, i)?, true),
-        (opened, _) => (opened?, matches!(hierarchy.source, Source::Bind(_))),
+fn mount_hierarchy(tmpfs: BorrowedFd, hierarchy: &CgroupV1, m: &Mount, around: &Around, i: usize) -> Done {
+    let new = match (open_source(&hierarchy.source, m.attr.set, around, i), &hierarchy.fallback) {
+        (Err(_), Some(own)) => {
+            let tree = mount::clone_tree(CWD, own, false).at(Step::CgroupMount, i)?;
+            Opened { tree, attributes_due: true }
+        }
+        (opened, _) => opened?,
     };
-    if bound {
-        mount::mount_setattr(new.as_fd(), false, attr).at(Step::MountAttributes, i)?;
+    if new.attributes_due {
+        mount::mount_setattr(new.tree.as_fd(), false, &m.attr).at(Step::MountAttributes, i)?;
     }
     let target = sys::fs::openat(tmpfs, &hierarchy.name, super::target::DIRECTORY | libc::O_NOFOLLOW, 0);
-    mount::move_mount(new.as_fd(), target.at(Step::CgroupMount, i)?.as_fd()).at(Step::CgroupMount, i)
+    mount::move_mount(new.tree.as_fd(), target.at(Step::CgroupMount, i)?.as_fd()).at(Step::CgroupMount, i)
 }

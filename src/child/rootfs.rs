@@ -1,7 +1,7 @@
 //! The root filesystem: mounts, nodes, masks, pivot_root. Paths of the container are resolved on fds
 //! only, in the root (openat2(2)); what is mounted goes from fd to fd.
 
-use super::mounts::mount_one;
+use super::mounts::{Around, mount_one};
 use super::target::{DIRECTORY, directory_target};
 use super::{At, Done, Fds, errno, hooks, terminal};
 use crate::plan::devices::{DevicePlan, Link, Node};
@@ -17,10 +17,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Builds the root filesystem and moves into it.
 pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds) -> Done {
-    let root = attach_root(&container.root)?;
-    let root = root.as_fd();
+    let own = attach_root(&container.root, fds.root)?;
+    let root = own.as_ref().map(AsFd::as_fd).or(fds.root);
+    let root = root.ok_or(io::Error::from_raw_os_error(libc::EBADF)).at(Step::RootOpen, 0)?;
+    let around = Around { root, root_path: &container.root.path, fds };
     for (i, m) in container.mounts.iter().enumerate() {
-        mount_one(root, m, i, fds.binds.get(i).and_then(Option::as_ref))?;
+        mount_one(&around, m, i)?;
     }
     make_devices(root, &container.devices)?;
     if let Some(process) = process {
@@ -46,8 +48,9 @@ pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds)
     enter_root(&container.root, root)
 }
 
-/// A mount of the root filesystem on itself, because pivot_root(2) needs one.
-fn attach_root(root: &Root) -> Done<OwnedFd> {
+/// Mounts the root filesystem on itself, because pivot_root(2) needs a mount: a copy of its own, or the
+/// one that the host made.
+fn attach_root(root: &Root, given: Option<BorrowedFd>) -> Done<Option<OwnedFd>> {
     // Nothing that is mounted from here on may show up on the host.
     mount::set_propagation(c"/", root.propagation).at(Step::RootPropagation, 0)?;
     // With shared propagation the mount below must not be (pivot_root(2), EINVAL): the nearest mount
@@ -61,14 +64,23 @@ fn attach_root(root: &Root) -> Done<OwnedFd> {
             }
         }
     }
-    let tree = mount::clone_tree(CWD, &root.path, true).at(Step::RootOpen, 0)?;
+    let own = match given {
+        Some(_) => None,
+        None => Some(mount::clone_tree(CWD, &root.path, true).at(Step::RootOpen, 0)?),
+    };
+    let Some(tree) = own.as_ref().map(AsFd::as_fd).or(given) else { return Ok(own) };
+    if own.is_none() {
+        // As if it had been copied here.
+        let attr = MountAttr { propagation: root.propagation & !libc::MS_REC, ..MountAttr::default() };
+        mount::mount_setattr(tree, true, &attr).at(Step::RootPropagation, 2)?;
+    }
     let target = sys::fs::openat(CWD, &root.path, DIRECTORY, 0).at(Step::RootOpen, 1)?;
     if !root.unshare_above.is_empty() {
         let attr = MountAttr { propagation: libc::MS_PRIVATE, ..MountAttr::default() };
-        mount::mount_setattr(tree.as_fd(), false, &attr).at(Step::RootPropagation, 2)?;
+        mount::mount_setattr(tree, false, &attr).at(Step::RootPropagation, 2)?;
     }
-    mount::move_mount(tree.as_fd(), target.as_fd()).at(Step::RootAttach, 0)?;
-    Ok(tree)
+    mount::move_mount(tree, target.as_fd()).at(Step::RootAttach, 0)?;
+    Ok(own)
 }
 
 fn make_devices(root: BorrowedFd, devices: &DevicePlan) -> Done {

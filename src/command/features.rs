@@ -35,7 +35,7 @@ pub fn features() -> Value {
             "selinux": {"enabled": false},
             "memoryPolicy": {"modes": names(MEMORY_MODES), "flags": names(MEMORY_FLAGS)},
             "intelRdt": {"enabled": true, "schemata": true, "monitoring": true},
-            "mountExtensions": {"idmap": {"enabled": false}},
+            "mountExtensions": {"idmap": {"enabled": true}},
             "netDevices": {"enabled": false},
         },
         "annotations": {

@@ -4,10 +4,10 @@ use super::agent::Agent;
 use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Cgroup};
+use crate::host::trees::Trees;
 use crate::host::{hooks, idmap, scheduling};
 use crate::log;
 use crate::plan::hooks::Hook;
-use crate::plan::mounts::Source;
 use crate::plan::namespaces::{Join, Kind, NamespacePlan};
 use crate::plan::{Container, Plan, Sandbox, describe};
 use crate::state::{self, State};
@@ -77,7 +77,7 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
         check_sysctls(container)?;
     }
     let joins = open_joins(&namespaces.child_joins)?;
-    let binds = open_binds(container)?;
+    let trees = Trees::open(container, proc.as_fd())?;
     let mut borrowed = Borrowed::default();
     for join in &namespaces.host_joins {
         borrowed.enter(join.kind, open_namespace(join)?.as_fd(), proc.as_fd())?;
@@ -119,7 +119,9 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
                 tasks: &ground.cgroup.tasks,
                 procs: procs.as_ref().map(AsFd::as_fd),
                 joins: &joins,
-                binds: &binds,
+                binds: &trees.binds,
+                root: trees.root.as_ref().map(AsFd::as_fd),
+                id_namespaces: &trees.id_namespaces,
                 proc: proc.as_fd(),
                 gate: ground.gate,
                 target: ground.target,
@@ -358,7 +360,7 @@ fn open_joins(joins: &[Join]) -> Result<Vec<OwnedFd>> {
 }
 
 /// Opens a namespace by path and makes sure that it is of the kind that the configuration says.
-fn open_namespace(join: &Join) -> Result<OwnedFd> {
+pub(super) fn open_namespace(join: &Join) -> Result<OwnedFd> {
     let path = join.path.to_string_lossy();
     let location = || format!("linux.namespaces[{}].path: {path:?}", join.index);
     let fd = sys::fs::openat(CWD, &join.path, libc::O_RDONLY, 0).context(location)?;
@@ -367,21 +369,4 @@ fn open_namespace(join: &Join) -> Result<OwnedFd> {
         Ok(_) => Err(Error::new(format!("{}: is not a {} namespace", location(), join.kind.name()))),
         Err(_) => Err(Error::new(format!("{}: is not a namespace", location()))),
     }
-}
-
-/// With a user namespace: bind sources that its root might not reach. Detached copies, which must not
-/// stay peers of the host's mounts.
-fn open_binds(container: Option<&Container>) -> Result<Vec<Option<OwnedFd>>> {
-    let Some(container) = container.filter(|c| c.host_opens_binds) else { return Ok(Vec::new()) };
-    let slave = sys::mount::MountAttr { propagation: libc::MS_SLAVE, ..Default::default() };
-    let open = |(i, mount): (usize, &crate::plan::mounts::Mount)| match &mount.source {
-        Source::Bind(bind) => {
-            let failed = |e: &io::Error| describe::bind_source(container, i, e);
-            let tree = child::open_bind(bind).map_err(|e| failed(&e))?;
-            sys::mount::mount_setattr(tree.as_fd(), true, &slave).map_err(|e| failed(&e))?;
-            Ok(Some(tree))
-        }
-        Source::Filesystem(_) | Source::CgroupV1(_) => Ok(None),
-    };
-    container.mounts.iter().enumerate().map(open).collect()
 }

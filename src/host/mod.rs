@@ -13,3 +13,4 @@ pub mod receiver;
 pub mod resctrl;
 pub mod scheduling;
 pub mod socket;
+mod trees;

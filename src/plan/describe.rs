@@ -2,12 +2,13 @@
 
 mod held;
 pub mod hooks;
+mod mounts;
 pub mod scheduling;
 
-use super::mounts::{Mount, Source};
 use super::namespaces::{Kind, NamespacePlan, UserNamespace};
 use super::{Container, Plan, Sandbox, identity, seccomp};
 use crate::error::{Error, errno_text};
+use crate::spec::annotations::ROOT_IDMAP;
 use crate::sys::process::Ended;
 use crate::wire::{Failure, Step};
 use std::ffi::CStr;
@@ -38,7 +39,12 @@ fn in_container(container: &Container, f: &Failure) -> Option<Error> {
         | Step::MountCreate
         | Step::MountAttributes
         | Step::MountAttach
-        | Step::CgroupMount => container.mounts.get(index).map(|mount| mount_failed(mount, f)),
+        | Step::MountClassic
+        | Step::MountIdmap
+        | Step::MountLink
+        | Step::RemountOpen
+        | Step::CopyUp
+        | Step::CgroupMount => container.mounts.get(index).map(|mount| mounts::failed(mount, f)),
         Step::EnterCgroup => {
             let group = container.cgroup.groups.iter().filter(|g| g.version == super::cgroup::Version::V1);
             // An optional one may have been left out, and the numbers with it.
@@ -238,73 +244,6 @@ fn read_only(path: &str) -> String {
     format!("{path} does not exist and cannot be made on a read-only filesystem")
 }
 
-fn mount_failed(mount: &Mount, f: &Failure) -> Error {
-    let error = Error::errno(format!("{} ({})", mount.location, mount.label), f.errno);
-    let fs = match &mount.source {
-        Source::Filesystem(fs) => fs,
-        Source::Bind(bind) => {
-            return match (f.step, f.errno) {
-                (Step::MountOpen, libc::ENOENT) => {
-                    error.hint(format!("{}.source: {} is missing", mount.location, text(&bind.source)))
-                }
-                (Step::MountAttach, libc::ENOTDIR | libc::EINVAL) => {
-                    error.hint("a directory mounts on a directory, a file on a file")
-                }
-                _ => target_hint(error, mount, f),
-            };
-        }
-        Source::CgroupV1(_) => return error,
-    };
-    let fstype = text(&fs.fstype);
-    match f.step {
-        Step::MountParameter => {
-            let parameter = fs.parameters.get(usize::from(f.part));
-            let told = parameter.map(|p| match &p.value {
-                Some(value) => format!("{}={}", text(&p.key), text(value)),
-                None => text(&p.key),
-            });
-            let told = told.unwrap_or_default();
-            let hint = match told.strip_prefix("size=").is_some() {
-                true => format!("{fstype} does not know `{told}`; sizes are bytes with k, m, g or %"),
-                false => format!("{fstype} does not take `{told}`"),
-            };
-            error.hint(hint)
-        }
-        Step::MountOpen if f.errno == libc::ENODEV => {
-            error.hint(format!("this kernel has no filesystem {fstype:?} (/proc/filesystems lists them)"))
-        }
-        _ => match f.note() {
-            Some(note) => error.hint(note),
-            None => target_hint(error, mount, f),
-        },
-    }
-}
-
-fn target_hint(error: Error, mount: &Mount, f: &Failure) -> Error {
-    let target = mount.target.display();
-    let no_symlinks = matches!(&mount.source, Source::Filesystem(fs) if fs.no_symlinks);
-    match (f.step, f.errno) {
-        (Step::MountTarget, libc::ELOOP) if no_symlinks => {
-            error.hint(format!("{target} must not be, or lie behind, a symbolic link"))
-        }
-        (Step::MountTarget, libc::ELOOP) => {
-            error.hint(format!("the symbolic links of {target} lead in a circle"))
-        }
-        // What is missing is made, but not through a link.
-        (Step::MountTarget, libc::ENOENT) => {
-            error.hint(format!("a symbolic link in {target} leads to nothing"))
-        }
-        (Step::MountTarget, libc::ENOTDIR) => {
-            error.hint(format!("{target}, or a parent of it, is not a directory"))
-        }
-        (Step::MountTarget, libc::EROFS) => error.hint(read_only(&target)),
-        (Step::MountCreate, libc::EPERM) => {
-            error.hint("in a user namespace some filesystems need the namespace they show to be new as well")
-        }
-        _ => error,
-    }
-}
-
 /// The clone itself was refused.
 pub fn clone_failed(namespaces: &NamespacePlan, e: &io::Error) -> Error {
     let what = match namespaces.clone {
@@ -354,12 +293,18 @@ pub fn root_missing(path: &CStr, e: &io::Error) -> Error {
     }
 }
 
-/// A bind source that the host cannot open.
-pub fn bind_source(container: &Container, index: usize, e: &io::Error) -> Error {
+/// A bind source that the host cannot open, or whose ids it cannot map.
+pub fn bind_source(container: &Container, index: usize, step: Step, e: &io::Error) -> Error {
     match container.mounts.get(index) {
-        Some(mount) => mount_failed(mount, &Failure::new(Step::MountOpen, index, e)),
+        Some(mount) => mounts::failed(mount, &Failure::new(step, index, e)),
         None => Error::errno("mounts", errno(e)),
     }
+}
+
+/// The ids of the root filesystem cannot be mapped.
+pub fn root_idmap(path: &CStr, e: &io::Error) -> Error {
+    let what = format!("annotations[{ROOT_IDMAP:?}]: map the ids of root.path {}", text(path));
+    mounts::idmap_hint(Error::errno(what, errno(e)), errno(e))
 }
 
 /// oom_score_adj was refused.

@@ -20,7 +20,7 @@ pub mod scheduling;
 pub mod seccomp;
 
 use crate::error::{Error, Result};
-use crate::spec::annotations::{self, PIDFD_RECEIVER};
+use crate::spec::annotations::{self, PIDFD_RECEIVER, ROOT_IDMAP};
 use crate::spec::config::{self, Spec};
 use crate::spec::validate::sysctl;
 use namespaces::{Kind, NamespacePlan};
@@ -113,6 +113,8 @@ pub struct Container {
     pub root: Root,
     /// In order.
     pub mounts: Vec<mounts::Mount>,
+    /// The user namespaces whose maps mounts are shown by.
+    pub id_namespaces: Vec<mounts::idmap::IdNamespace>,
     /// Bind sources are opened by the host stage, because the user namespace's root may not reach
     /// them.
     pub host_opens_binds: bool,
@@ -145,6 +147,8 @@ pub struct Root {
     pub path: CString,
     /// root.readonly
     pub readonly: bool,
+    /// By which ids its owners are shown: one of the container's `id_namespaces`.
+    pub idmap: Option<usize>,
     /// Propagation of the old root with all below, before anything is mounted.
     pub propagation: u64,
     /// Propagation of the container's root in the end, if it is to be another one.
@@ -195,7 +199,10 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         cgroup: &cgroup,
         facts: &facts.cgroup,
     };
-    let mounts = mounts::plan(&spec.mounts, &around)?;
+    let mut ids = mounts::idmap::Namespaces::new(linux, &namespaces, facts.uid == 0);
+    let mounts = mounts::plan(&spec.mounts, &around, &mut ids, &mut warnings)?;
+    let root = root(spec, linux, options, &mut ids)?;
+    let id_namespaces = ids.list;
     let devices = devices::plan(spec, &namespaces, facts)?;
     let process = match &spec.process {
         None => None,
@@ -218,8 +225,9 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
     };
     let container = Container {
         host_opens_binds: facts.uid == 0 && namespaces.has(Kind::User),
-        root: root(spec, linux, options)?,
+        root,
         mounts,
+        id_namespaces,
         console: devices.links.first().and_then(|_| InRoot::new("/dev/console")),
         devices,
         sysctls: sysctls(linux)?,
@@ -274,7 +282,12 @@ pub fn exec(
     Ok(Plan { id: options.id.clone(), sandbox: Sandbox::Join(target), process, warnings })
 }
 
-fn root(spec: &Spec, linux: &config::Linux, options: &Options) -> Result<Root> {
+fn root(
+    spec: &Spec,
+    linux: &config::Linux,
+    options: &Options,
+    ids: &mut mounts::idmap::Namespaces,
+) -> Result<Root> {
     let root = spec.root.as_ref().ok_or_else(|| Error::new("root: is missing"))?;
     let (propagation, final_propagation) = match linux.rootfs_propagation.as_deref().unwrap_or("") {
         "" | "rslave" => (libc::MS_SLAVE | libc::MS_REC, 0),
@@ -295,8 +308,12 @@ fn root(spec: &Spec, linux: &config::Linux, options: &Options) -> Result<Root> {
     let shared = final_propagation & libc::MS_SHARED != 0;
     let above =
         if shared { path.ancestors().map(|p| c_path("root.path", p)).collect() } else { Ok(Vec::new()) };
+    let idmap = annotations::value(spec, ROOT_IDMAP).map(|ids_of| {
+        ids.of_text(Some(ids_of).filter(|v| *v != "container"), &format!("annotations[{ROOT_IDMAP:?}]"))
+    });
     Ok(Root {
         path: c_path("root.path", &path)?,
+        idmap: idmap.transpose()?,
         unshare_above: above?,
         readonly: root.readonly,
         propagation,

@@ -1,16 +1,22 @@
 //! Mounts: config.json's mount(8) options become the kernel's attributes and parameters.
 
+mod cgroups;
+mod filesystem;
+pub mod idmap;
 mod options;
+mod overlay;
 
 pub(super) use options::is_superblock_flag;
 pub use options::known_options;
 
-use super::cgroup::{CgroupPlan, Version, directory};
+use super::cgroup::CgroupPlan;
 use super::namespaces::{Kind, NamespacePlan};
 use super::path::InRoot;
 use crate::error::{Error, Result};
 use crate::spec::config;
 use crate::sys::mount::MountAttr;
+use filesystem::{filesystem, parameters, words};
+use idmap::{Idmap, Namespaces};
 use libc::MOUNT_ATTR_RDONLY as RDONLY;
 use options::{Parsed, parse};
 use std::ffi::CString;
@@ -31,6 +37,10 @@ pub struct Mount {
     pub propagation: u64,
     /// As `propagation`, with all mounts below.
     pub recursive_propagation: u64,
+    /// By which ids its owners are shown.
+    pub idmap: Option<Idmap>,
+    /// If the target is a symbolic link, it is covered itself.
+    pub on_link: bool,
     /// `tmpfs on /dev, mode=755`: how people know it.
     pub label: String,
     /// `mounts[3]`.
@@ -46,6 +56,8 @@ pub enum Source {
     Bind(Bind),
     /// The container's own part of the v1 hierarchies, each in a directory of a tmpfs.
     CgroupV1(Vec<CgroupV1>),
+    /// What is mounted there already, with these parameters changed (fspick(2)); none for the mount alone.
+    Remount(Option<Vec<Parameter>>),
 }
 
 /// A new instance of a filesystem.
@@ -55,8 +67,14 @@ pub struct Filesystem {
     pub fstype: CString,
     /// The parameters, in order, `source` included.
     pub parameters: Vec<Parameter>,
+    /// What fsconfig(2) cannot say, for mount(2).
+    pub classic: Option<Classic>,
     /// A tmpfs without a mode takes that of the directory it covers, as under the peers.
     pub mode_of_target: bool,
+    /// It begins with a copy of what it covers (`tmpcopyup`).
+    pub copy_up: bool,
+    /// Such a copy has the owner of what it covers, unless told.
+    pub owner_of_target: bool,
     /// proc and sysfs must sit on a real directory: a symbolic link in the image would put them
     /// elsewhere (CVE-2019-19921, CVE-2023-27561).
     pub no_symlinks: bool,
@@ -71,11 +89,38 @@ pub struct Parameter {
     pub value: Option<CString>,
 }
 
+/// The arguments of mount(2): fsconfig(2) takes no value of more than 255 bytes, and no iversion.
+#[derive(Debug, Clone)]
+pub struct Classic {
+    /// Such as a device.
+    pub source: CString,
+    /// `MS_*`
+    pub flags: u64,
+    /// All options of the filesystem.
+    pub data: CString,
+    /// Not only where this kernel's fsconfig(2) refuses the parameters.
+    pub only: bool,
+}
+
+/// What becomes of the source of a bind mount that is a symbolic link.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum SourceLink {
+    /// What it leads to is mounted.
+    #[default]
+    Followed,
+    /// The link is mounted.
+    Itself,
+    /// A link is made that says the same.
+    Copied,
+}
+
 /// A bind mount.
 #[derive(Debug, Clone)]
 pub struct Bind {
     /// Absolute host path.
     pub source: CString,
+    /// If that is a symbolic link.
+    pub link: SourceLink,
     /// With all mounts below it.
     pub recursive: bool,
     /// What is shown if the source is a group that could not be made and need not be (rootless): the
@@ -111,33 +156,46 @@ pub struct Around<'a> {
 /// Plans all mounts.
 ///
 /// # Errors
-/// Options of a later release, data that make no sense for a bind mount.
-pub fn plan(mounts: &[config::Mount], around: &Around) -> Result<Vec<Mount>> {
-    mounts.iter().enumerate().map(|(index, mount)| plan_one(mount, index, around)).collect()
+/// Data that the kernel cannot be told, the root as a target.
+pub fn plan(
+    mounts: &[config::Mount],
+    around: &Around,
+    ids: &mut Namespaces,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Mount>> {
+    let one = |(index, mount)| plan_one(mount, index, around, ids, warnings);
+    mounts.iter().enumerate().map(one).collect()
 }
 
-fn plan_one(mount: &config::Mount, index: usize, around: &Around) -> Result<Mount> {
+fn plan_one(
+    mount: &config::Mount,
+    index: usize,
+    around: &Around,
+    ids: &mut Namespaces,
+    warnings: &mut Vec<String>,
+) -> Result<Mount> {
     let location = format!("mounts[{index}]");
-    let parsed = parse(&mount.options, &location)?;
+    let parsed = parse(&mount.options);
     let target = InRoot::new(&mount.destination)
         .ok_or_else(|| Error::new(format!("{location}.destination: holds a NUL byte")))?;
-    if target.is_root() {
+    if target.is_root() && !parsed.remount {
         return Err(Error::new(format!(
             "{location}.destination: {:?} is the root itself; name its directory in root.path",
             mount.destination
         )));
     }
-    let fstype = mount.typ.as_deref().unwrap_or("");
-    let label = label(mount, &parsed, &target);
+    let idmap = ids.of_mount(mount, &parsed, &location)?;
     let cgroups = shows_cgroups(mount, &parsed) && around.namespaces.has(Kind::User);
-    let source = if parsed.bind.is_some() || fstype == "bind" {
-        bind(mount, &parsed, &location, around.bundle)?
-    } else if fstype == "cgroup" || fstype == "cgroup2" {
-        cgroup(around, &parsed, &location)?
-    } else {
-        Source::Filesystem(filesystem(fstype, mount.source.as_deref(), &parsed, &location)?)
-    };
+    let source = source(mount, &parsed, &location, around)?;
+    if matches!(source, Source::Bind(_) | Source::CgroupV1(_) | Source::Remount(None)) {
+        // mount(8) ignores them as well, and managers pass such leftovers on.
+        for option in parsed.flags.iter().chain(&parsed.data) {
+            let text = "says nothing of a mount without a filesystem of its own";
+            warnings.push(format!("{location}.options: {option:?} {text}"));
+        }
+    }
     Ok(Mount {
+        label: label(mount, &parsed, &target),
         target,
         source,
         attr: parsed.attr,
@@ -147,8 +205,26 @@ fn plan_one(mount: &config::Mount, index: usize, around: &Around) -> Result<Moun
         },
         propagation: parsed.propagation,
         recursive_propagation: parsed.recursive_propagation,
-        label,
+        idmap,
+        on_link: parsed.on_link,
         location,
+    })
+}
+
+fn source(mount: &config::Mount, parsed: &Parsed, location: &str, around: &Around) -> Result<Source> {
+    let fstype = mount.typ.as_deref().unwrap_or("");
+    let bind = parsed.bind.is_some() || fstype == "bind";
+    Ok(match (parsed.remount, bind, fstype) {
+        (true, true, _) => Source::Remount(None),
+        (true, false, _) => {
+            let words = words(fstype, &parsed.data);
+            Source::Remount(Some(parameters(fstype, None, parsed, &words, location)?))
+        }
+        (false, true, _) => self::bind(mount, parsed, location, around.bundle)?,
+        (false, false, "cgroup" | "cgroup2") => cgroups::cgroup(around, parsed, location)?,
+        (false, false, _) => {
+            Source::Filesystem(filesystem(fstype, mount.source.as_deref(), parsed, location, around.bundle)?)
+        }
     })
 }
 
@@ -167,6 +243,7 @@ fn shows_cgroups(mount: &config::Mount, parsed: &Parsed) -> bool {
 fn label(mount: &config::Mount, parsed: &Parsed, target: &InRoot) -> String {
     let source = mount.source.as_deref().unwrap_or("nothing");
     let what = match (parsed.bind, mount.typ.as_deref()) {
+        _ if parsed.remount => "remount".to_owned(),
         (Some(true), _) => format!("rbind of {source}"),
         (Some(false), _) | (None, Some("bind")) => format!("bind of {source}"),
         (None, fstype) => fstype.unwrap_or("").to_owned(),
@@ -182,109 +259,6 @@ fn bind(mount: &config::Mount, parsed: &Parsed, location: &str, bundle: &Path) -
     }
     let path = bundle.join(source);
     let source = super::c_path(&format!("{location}.source"), &path)?;
-    // A filesystem's parameters mean nothing to a bind mount; mount(8) ignores them, and managers
-    // pass such leftovers on. Attributes are all that can be changed.
-    Ok(Source::Bind(Bind { source, recursive: parsed.bind == Some(true), fallback: None }))
-}
-
-/// Types without a device below: read-only is an attribute of the mount, never of the superblock,
-/// which may be shared with the host (cgroup v1).
-const PSEUDO: &[&str] =
-    &["proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "devtmpfs", "cgroup", "cgroup2", "securityfs"];
-
-fn filesystem(fstype: &str, source: Option<&str>, parsed: &Parsed, location: &str) -> Result<Filesystem> {
-    if fstype.is_empty() || fstype == "none" {
-        return Err(Error::new(format!(
-            "{location}.type: is missing; name a filesystem, or add `bind` or `rbind` to the options"
-        )));
-    }
-    let mut parameters = Vec::new();
-    let mut add = |key: &str, value: Option<&str>| -> Result<()> {
-        let c = |text: &str| super::c_string(&format!("{location}.options"), text);
-        parameters.push(Parameter { key: c(key)?, value: value.map(c).transpose()? });
-        Ok(())
-    };
-    if let Some(source) = source.filter(|s| !s.is_empty()) {
-        add("source", Some(source))?;
-    }
-    let pseudo = PSEUDO.contains(&fstype);
-    if !pseudo && parsed.attr.set & RDONLY != 0 {
-        add("ro", None)?;
-    }
-    for flag in &parsed.flags {
-        add(flag, None)?;
-    }
-    for option in parsed.data.iter().flat_map(|data| data.split(',')).filter(|o| !o.is_empty()) {
-        match option.split_once('=') {
-            Some((key, value)) => add(key, Some(value))?,
-            // devpts is always a new instance since Linux 4.7, but still knows the word.
-            None => add(option, None)?,
-        }
-    }
-    let mode_of_target = fstype == "tmpfs" && !parameters.iter().any(|p| p.key.as_c_str() == c"mode");
-    let no_symlinks = matches!(fstype, "proc" | "sysfs");
-    Ok(Filesystem { fstype: super::c_string(location, fstype)?, parameters, mode_of_target, no_symlinks })
-}
-
-/// A mount of type `cgroup`: the container's own cgroup only, in every hierarchy.
-fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result<Source> {
-    let own_view = around.namespaces.has(Kind::Cgroup);
-    let v1: Vec<_> = around.cgroup.groups.iter().filter(|g| g.version == Version::V1).collect();
-    if v1.is_empty() {
-        // A mount would show the host's whole hierarchy.
-        let own = around.cgroup.groups.first();
-        if !own_view {
-            // Nor may it be a mount where the container has no group of its own: in the first cgroup
-            // namespace that takes the host's mount options away, nsdelegate among them.
-            let shown = own.map_or_else(|| "/sys/fs/cgroup".into(), |own| own.directory());
-            let source = super::c_path(location, &shown)?;
-            let caller =
-                own.and_then(|own| own.caller.as_ref().filter(|_| own.optional).map(|path| (own, path)));
-            let fallback = caller.map(|(own, path)| super::c_path(location, &directory(&own.mount, path)));
-            return Ok(Source::Bind(Bind { source, recursive: false, fallback: fallback.transpose()? }));
-        }
-        let data = Parsed { flags: parsed.flags.clone(), ..Parsed::default() };
-        return Ok(Source::Filesystem(filesystem("cgroup2", Some("cgroup"), &data, location)?));
-    }
-    let hierarchies = v1.iter().map(|group| {
-        let controllers = group.controllers.join(",");
-        let named = controllers.strip_prefix("name=");
-        let name = group.mount.file_name().map_or(controllers.clone(), |n| n.to_string_lossy().into_owned());
-        let source = if own_view {
-            let data = Parsed {
-                data: match named {
-                    Some(name) => vec!["none".into(), format!("name={name}")],
-                    None => group.controllers.clone(),
-                },
-                ..Parsed::default()
-            };
-            Source::Filesystem(filesystem("cgroup", Some("cgroup"), &data, location)?)
-        } else {
-            let source = super::c_path(location, &group.directory())?;
-            Source::Bind(Bind { source, recursive: false, fallback: None })
-        };
-        let own = around.facts.hierarchies.iter().find(|h| h.mount == group.mount && group.optional);
-        let fallback = own.map(|h| super::c_path(location, &directory(&h.mount, &h.own))).transpose()?;
-        let links = match group.controllers.len() {
-            0 | 1 => Vec::new(),
-            _ => group.controllers.iter().filter(|c| **c != name).collect(),
-        };
-        let links = links.into_iter().map(|l| super::c_string(location, l)).collect::<Result<_>>()?;
-        Ok(CgroupV1 { name: super::c_string(location, &name)?, source, fallback, links })
-    });
-    Ok(Source::CgroupV1(hierarchies.collect::<Result<_>>()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_option_is_data_for_the_filesystem() {
-        let options = ["nosuid", "mode=755", "size=64m", "sync"].map(str::to_owned);
-        let p = parse(&options, "mounts[0]").unwrap();
-        let fs = filesystem("tmpfs", Some("tmpfs"), &p, "mounts[0]").unwrap();
-        let keys: Vec<_> = fs.parameters.iter().map(|p| p.key.to_str().unwrap()).collect();
-        assert_eq!(keys, ["source", "sync", "mode", "size"]);
-    }
+    let recursive = parsed.bind == Some(true);
+    Ok(Source::Bind(Bind { source, link: parsed.source_link, recursive, fallback: None }))
 }

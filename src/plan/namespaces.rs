@@ -243,7 +243,8 @@ fn only_own_id(path: &str, mappings: &[IdMapping], own: u32) -> Result<()> {
     }
 }
 
-fn text(mappings: &[IdMapping]) -> String {
+/// The lines of a map.
+pub(super) fn text(mappings: &[IdMapping]) -> String {
     mappings.iter().fold(String::new(), |mut text, m| {
         let _ = writeln!(text, "{} {} {}", m.container_id, m.host_id, m.size);
         text

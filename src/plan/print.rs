@@ -1,16 +1,17 @@
 //! `tierce plan`: a plan as a list of lines, in the order in which they will be done.
 
+mod mounts;
 mod program;
 mod resctrl;
 
 use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
 use super::hooks::{self, HookPlan};
-use super::mounts::{Mount, Source, is_superblock_flag};
+use super::mounts::Source;
 use super::namespaces::{Join, Kind};
 use super::process::Process;
 use super::{Container, Plan, Sandbox};
-use crate::spec::annotations::PIDFD_RECEIVER;
-use crate::sys::mount::{ATTR_ATIME, ATTR_NOSYMFOLLOW, MountAttr};
+use crate::spec::annotations::{PIDFD_RECEIVER, ROOT_IDMAP};
+use mounts::{attributes, maps_of, propagation};
 use serde::Serialize;
 use std::ffi::CStr;
 use std::fmt::Write as _;
@@ -110,8 +111,19 @@ fn host(out: &mut Lines, c: &Container) {
     if let Some(planned) = &c.resctrl {
         resctrl::make(out, planned);
     }
-    for mount in c.mounts.iter().filter(|m| c.host_opens_binds && matches!(m.source, Source::Bind(_))) {
-        out.add("open", format!("the source of the {}", mount.label), format!("{}.source", mount.location));
+    for (i, namespace) in c.id_namespaces.iter().enumerate() {
+        out.add("id map", format!("{i}: {}", maps_of(namespace)), "");
+    }
+    if let Some(idmap) = c.root.idmap {
+        let object = format!("the root filesystem {} by id map {idmap}", lossy(&c.root.path));
+        out.add("open", object, format!("annotations[{ROOT_IDMAP:?}]"));
+    }
+    for mount in c.mounts.iter().filter(|m| matches!(m.source, Source::Bind(_))) {
+        let by = mount.idmap.map_or(String::new(), |idmap| format!(" by id map {}", idmap.namespace));
+        if c.host_opens_binds || mount.idmap.is_some() {
+            let object = format!("the source of the {}{by}", mount.label);
+            out.add("open", object, format!("{}.source", mount.location));
+        }
     }
     for join in &c.namespaces.host_joins {
         add_join(out, "be born in", join);
@@ -273,56 +285,6 @@ fn run_hooks(out: &mut Lines, plan: &HookPlan, kind: hooks::Kind) {
         }
         out.add("run hook", object, hook.location());
     }
-}
-
-fn attributes(mount: &Mount) -> String {
-    let mut words = Vec::new();
-    let mut of = |attr: &MountAttr, prefix: &str| {
-        for (bit, set, clear) in [
-            (libc::MOUNT_ATTR_RDONLY, "ro", "rw"),
-            (libc::MOUNT_ATTR_NOSUID, "nosuid", "suid"),
-            (libc::MOUNT_ATTR_NODEV, "nodev", "dev"),
-            (libc::MOUNT_ATTR_NOEXEC, "noexec", "exec"),
-            (libc::MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime"),
-            (ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow"),
-            (libc::MOUNT_ATTR_NOATIME, "noatime", ""),
-            (libc::MOUNT_ATTR_STRICTATIME, "strictatime", ""),
-        ] {
-            match (attr.set & bit != 0, attr.clear & bit != 0) {
-                (true, _) => words.push(format!("{prefix}{set}")),
-                (false, true) if !clear.is_empty() => words.push(format!("{prefix}{clear}")),
-                (false, _) => {}
-            }
-        }
-        if attr.clear & ATTR_ATIME != 0 && attr.set & ATTR_ATIME == 0 {
-            words.push(format!("{prefix}relatime"));
-        }
-    };
-    of(&mount.attr, "");
-    of(&mount.recursive_attr, "r");
-    for (flags, recursive) in [(mount.propagation, 0), (mount.recursive_propagation, libc::MS_REC)] {
-        if flags != 0 {
-            words.push(propagation(flags | recursive));
-        }
-    }
-    if let Source::Filesystem(fs) = &mount.source {
-        let superblock = fs.parameters.iter().map(|p| lossy(&p.key));
-        words.extend(superblock.filter(|key| is_superblock_flag(key)));
-    }
-    if words.is_empty() { String::new() } else { format!("[{}]", words.join(" ")) }
-}
-
-fn propagation(flags: u64) -> String {
-    let name = [
-        (libc::MS_SHARED, "shared"),
-        (libc::MS_SLAVE, "slave"),
-        (libc::MS_PRIVATE, "private"),
-        (libc::MS_UNBINDABLE, "unbindable"),
-    ]
-    .into_iter()
-    .find(|(bit, _)| flags & bit != 0)
-    .map_or("unchanged", |(_, name)| name);
-    format!("{}{name}", if flags & libc::MS_REC != 0 { "r" } else { "" })
 }
 
 fn lossy(s: &CStr) -> String {

@@ -21,6 +21,10 @@ pub const HOOKS_STDOUT: &str = "run.oci.hooks.stdout";
 /// crun: the same for standard error.
 pub const HOOKS_STDERR: &str = "run.oci.hooks.stderr";
 
+/// Of tierce's own: the ids by which the root filesystem is shown, `container` for those of its user
+/// namespace, or as behind the mount option `idmap=`.
+pub const ROOT_IDMAP: &str = "tierce.root.idmap";
+
 /// Those that are honoured, sorted; `features` lists them.
 pub const HONOURED: &[&str] = &[
     HOOKS_STDERR,
@@ -30,6 +34,7 @@ pub const HONOURED: &[&str] = &[
     SECCOMP_RECEIVER,
     SECCOMP_BPF_DATA,
     SECCOMP_FAIL_UNKNOWN_SYSCALL,
+    ROOT_IDMAP,
 ];
 
 /// Prefixes of annotations that are meant for a runtime.

@@ -93,7 +93,7 @@ pub struct Mount {
 }
 
 /// One line of a uid_map or gid_map (user_namespaces(7)).
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdMapping {
     /// First id inside.

@@ -4,5 +4,6 @@
 pub mod annotations;
 pub mod bundle;
 pub mod config;
+pub mod idmap;
 pub(crate) mod scheduling;
 pub mod validate;

@@ -113,6 +113,14 @@ pub struct Stat {
     pub mode: u32,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// The device that holds it.
+    pub dev: u64,
+    /// Bytes.
+    pub size: i64,
+    /// Of the last access and of the last change, in seconds and nanoseconds.
+    pub times: [(i64, i64); 2],
     /// Major and minor number of a device node.
     pub rdev: (u32, u32),
     /// Inode number.
@@ -149,6 +157,14 @@ pub fn statat_following(dir: BorrowedFd, path: &CStr) -> io::Result<Stat> {
     })
 }
 
+/// fstatat(2) of the entry itself.
+pub fn statat(dir: BorrowedFd, name: &CStr) -> io::Result<Stat> {
+    stat_of(|buf| {
+        // SAFETY: name is NUL-terminated and buf is valid for a struct stat.
+        unsafe { libc::fstatat(dir.as_raw_fd(), name.as_ptr(), buf, libc::AT_SYMLINK_NOFOLLOW) }
+    })
+}
+
 fn stat_of(call: impl FnOnce(*mut libc::stat) -> i32) -> io::Result<Stat> {
     let mut buf = MaybeUninit::<libc::stat>::uninit();
     check(call(buf.as_mut_ptr()).into())?;
@@ -157,6 +173,10 @@ fn stat_of(call: impl FnOnce(*mut libc::stat) -> i32) -> io::Result<Stat> {
     Ok(Stat {
         mode: st.st_mode,
         uid: st.st_uid,
+        gid: st.st_gid,
+        dev: st.st_dev,
+        size: st.st_size,
+        times: [(st.st_atime, st.st_atime_nsec), (st.st_mtime, st.st_mtime_nsec)],
         rdev: (libc::major(st.st_rdev), libc::minor(st.st_rdev)),
         ino: st.st_ino,
         links: st.st_nlink,

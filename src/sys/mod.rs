@@ -21,6 +21,7 @@ pub mod shared;
 pub mod signal;
 pub mod socket;
 pub mod terminal;
+pub mod tree;
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};

@@ -145,6 +145,14 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Waits to be killed.
+pub fn pause() -> ! {
+    loop {
+        // SAFETY: takes nothing.
+        unsafe { libc::pause() };
+    }
+}
+
 /// kill(2)
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: plain integers.

@@ -1,6 +1,6 @@
 //! mount(8) options: one table says what each of them does.
 
-use crate::error::{Error, Result};
+use super::SourceLink;
 use crate::sys::mount::{ATTR_ATIME as ATIME, ATTR_NOSYMFOLLOW as NOSYMFOLLOW, MountAttr};
 
 /// What an option does.
@@ -16,12 +16,24 @@ enum Effect {
     RecursivePropagation(u64),
     /// A flag parameter of the superblock, unknown to bind mounts.
     Superblock,
+    /// The same by another name: crun knows them with an `r`, though no superblock is below another.
+    SuperblockAs(&'static str),
+    /// A flag of the superblock that mount(2) alone can set.
+    Iversion(bool),
     /// bind, rbind
     Bind { recursive: bool },
     /// Changes nothing: a default, or a matter of mount(8) and the kernel log.
     Nothing,
-    /// Known, for a later release.
-    Later,
+    /// What is mounted there is changed.
+    Remount,
+    /// A tmpfs begins with what it covers.
+    CopyUp,
+    /// idmap, ridmap: other owners are shown.
+    Idmap { recursive: bool },
+    /// What becomes of a source that is a symbolic link.
+    SourceLink(SourceLink),
+    /// A target that is a symbolic link is mounted on itself.
+    OnLink,
 }
 
 use libc::{
@@ -32,6 +44,7 @@ use libc::{
 
 /// Every option that is not data for the filesystem: config.md, "Linux mount options", and mount(8).
 const OPTIONS: &[(&str, Effect)] = {
+    use super::SourceLink as Link;
     use Effect::*;
     const fn set(set: u64) -> Effect {
         Attr { set, clear: 0 }
@@ -49,13 +62,15 @@ const OPTIONS: &[(&str, Effect)] = {
         ("async", Superblock),
         ("atime", clear(ATIME)),
         ("bind", Bind { recursive: false }),
+        ("copy-symlink", SourceLink(Link::Copied)),
         ("defaults", Nothing),
+        ("dest-nofollow", OnLink),
         ("dev", clear(NODEV)),
         ("diratime", clear(NODIRATIME)),
         ("dirsync", Superblock),
         ("exec", clear(NOEXEC)),
-        ("idmap", Later),
-        ("iversion", Later),
+        ("idmap", Idmap { recursive: false }),
+        ("iversion", Iversion(true)),
         ("lazytime", Superblock),
         ("loud", Nothing),
         ("mand", Superblock),
@@ -63,7 +78,7 @@ const OPTIONS: &[(&str, Effect)] = {
         ("nodev", set(NODEV)),
         ("nodiratime", set(NODIRATIME)),
         ("noexec", set(NOEXEC)),
-        ("noiversion", Later),
+        ("noiversion", Iversion(false)),
         ("nolazytime", Superblock),
         ("nomand", Superblock),
         ("norelatime", Attr { set: 0, clear: ATIME }),
@@ -71,18 +86,22 @@ const OPTIONS: &[(&str, Effect)] = {
         ("nosuid", set(NOSUID)),
         ("nosymfollow", set(NOSYMFOLLOW)),
         ("private", Propagation(libc::MS_PRIVATE)),
+        ("rasync", SuperblockAs("async")),
         ("ratime", RecursiveAttr { set: 0, clear: ATIME }),
         ("rbind", Bind { recursive: true }),
         ("rdev", rclear(NODEV)),
         ("rdiratime", rclear(NODIRATIME)),
+        ("rdirsync", SuperblockAs("dirsync")),
         ("relatime", Attr { set: 0, clear: ATIME }),
-        ("remount", Later),
+        ("remount", Remount),
         ("rexec", rclear(NOEXEC)),
-        ("ridmap", Later),
+        ("ridmap", Idmap { recursive: true }),
+        ("rmand", SuperblockAs("mand")),
         ("rnoatime", RecursiveAttr { set: NOATIME, clear: ATIME }),
         ("rnodev", rset(NODEV)),
         ("rnodiratime", rset(NODIRATIME)),
         ("rnoexec", rset(NOEXEC)),
+        ("rnomand", SuperblockAs("nomand")),
         ("rnorelatime", RecursiveAttr { set: 0, clear: ATIME }),
         ("rnostrictatime", RecursiveAttr { set: 0, clear: ATIME }),
         ("rnosuid", rset(NOSUID)),
@@ -97,23 +116,25 @@ const OPTIONS: &[(&str, Effect)] = {
         ("rstrictatime", RecursiveAttr { set: STRICTATIME, clear: ATIME }),
         ("rsuid", rclear(NOSUID)),
         ("rsymfollow", rclear(NOSYMFOLLOW)),
+        ("rsync", SuperblockAs("sync")),
         ("runbindable", RecursivePropagation(libc::MS_UNBINDABLE)),
         ("rw", clear(RDONLY)),
         ("shared", Propagation(libc::MS_SHARED)),
         ("silent", Nothing),
         ("slave", Propagation(libc::MS_SLAVE)),
+        ("src-nofollow", SourceLink(Link::Itself)),
         ("strictatime", Attr { set: STRICTATIME, clear: ATIME }),
         ("suid", clear(NOSUID)),
         ("symfollow", clear(NOSYMFOLLOW)),
         ("sync", Superblock),
-        ("tmpcopyup", Later),
+        ("tmpcopyup", CopyUp),
         ("unbindable", Propagation(libc::MS_UNBINDABLE)),
     ]
 };
 
-/// The options that work, for `features`.
+/// All options, for `features`.
 pub fn known_options() -> Vec<&'static str> {
-    OPTIONS.iter().filter(|(_, e)| !matches!(e, Effect::Later)).map(|(name, _)| *name).collect()
+    OPTIONS.iter().map(|(name, _)| *name).collect()
 }
 
 /// Is it a flag of the superblock, and so no data of one filesystem?
@@ -130,35 +151,53 @@ pub(super) struct Parsed {
     pub(super) recursive_propagation: u64,
     /// bind, or rbind if true.
     pub(super) bind: Option<bool>,
+    pub(super) remount: bool,
+    pub(super) iversion: bool,
+    pub(super) copy_up: bool,
+    /// idmap, or ridmap if true, and the ids that stand behind it.
+    pub(super) idmap: Option<(bool, Option<String>)>,
+    pub(super) source_link: SourceLink,
+    pub(super) on_link: bool,
     /// Of the superblock.
     pub(super) flags: Vec<String>,
     /// For the filesystem.
     pub(super) data: Vec<String>,
 }
 
-/// Sorts the options of the mount at `location`.
-///
-/// # Errors
-/// One of a later release.
-pub(super) fn parse(options: &[String], location: &str) -> Result<Parsed> {
+/// Sorts options.
+pub(super) fn parse(options: &[String]) -> Parsed {
     let mut parsed = Parsed::default();
-    for (i, option) in options.iter().enumerate() {
-        let known = OPTIONS.binary_search_by_key(&option.as_str(), |(name, _)| name);
+    for option in options {
+        parsed.take(option);
+    }
+    parsed
+}
+
+impl Parsed {
+    fn take(&mut self, option: &str) {
+        let (name, value) = match option.split_once('=') {
+            Some((name @ ("idmap" | "ridmap"), ids)) => (name, Some(ids.to_owned())),
+            _ => (option, None),
+        };
+        let known = OPTIONS.binary_search_by_key(&name, |(name, _)| name);
         match known.map(|at| OPTIONS[at].1) {
-            Ok(Effect::Attr { set, clear }) => merge(&mut parsed.attr, set, clear),
-            Ok(Effect::RecursiveAttr { set, clear }) => merge(&mut parsed.recursive_attr, set, clear),
-            Ok(Effect::Propagation(flag)) => parsed.propagation = flag,
-            Ok(Effect::RecursivePropagation(flag)) => parsed.recursive_propagation = flag,
-            Ok(Effect::Superblock) => parsed.flags.push(option.clone()),
-            Ok(Effect::Bind { recursive }) => parsed.bind = Some(recursive || parsed.bind == Some(true)),
+            Ok(Effect::Attr { set, clear }) => merge(&mut self.attr, set, clear),
+            Ok(Effect::RecursiveAttr { set, clear }) => merge(&mut self.recursive_attr, set, clear),
+            Ok(Effect::Propagation(flag)) => self.propagation = flag,
+            Ok(Effect::RecursivePropagation(flag)) => self.recursive_propagation = flag,
+            Ok(Effect::Superblock) => self.flags.push(name.to_owned()),
+            Ok(Effect::SuperblockAs(name)) => self.flags.push(name.to_owned()),
+            Ok(Effect::Iversion(on)) => self.iversion = on,
+            Ok(Effect::Bind { recursive }) => self.bind = Some(recursive || self.bind == Some(true)),
+            Ok(Effect::Remount) => self.remount = true,
+            Ok(Effect::CopyUp) => self.copy_up = true,
+            Ok(Effect::Idmap { recursive }) => self.idmap = Some((recursive, value)),
+            Ok(Effect::SourceLink(link)) => self.source_link = link,
+            Ok(Effect::OnLink) => self.on_link = true,
             Ok(Effect::Nothing) => {}
-            Ok(Effect::Later) => {
-                return Err(Error::not_supported_yet(format!("{location}.options[{i}]: {option}")));
-            }
-            Err(_) => parsed.data.push(option.clone()),
+            Err(_) => self.data.push(option.to_owned()),
         }
     }
-    Ok(parsed)
 }
 
 /// The later option wins.
@@ -173,7 +212,7 @@ mod tests {
 
     fn parsed(options: &[&str]) -> Parsed {
         let options: Vec<_> = options.iter().map(|o| (*o).to_owned()).collect();
-        parse(&options, "mounts[0]").unwrap()
+        parse(&options)
     }
 
     #[test]
@@ -197,8 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn an_option_of_a_later_release_is_refused() {
-        let e = parse(&["bind".to_owned(), "tmpcopyup".to_owned()], "mounts[4]").err().unwrap();
-        assert_eq!(e.to_string(), "mounts[4].options[1]: tmpcopyup: not supported yet");
+    fn the_ids_of_an_idmap_option_are_kept() {
+        let p = parsed(&["bind", "ridmap=uids=0-1-2;gids=0-1-2"]);
+        assert_eq!(p.idmap, Some((true, Some("uids=0-1-2;gids=0-1-2".into()))));
+        assert_eq!(parsed(&["idmap"]).idmap, Some((false, None)));
+        assert!(p.data.is_empty());
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Report;
 use super::at::{At, quoted};
-use crate::spec::config::{Linux, Mount, Process, Spec};
+use crate::spec::config::{Linux, Process, Spec};
 use serde_json::Value;
 
 /// The members of an object, each with whether it asks for something.
@@ -17,14 +17,6 @@ const PROCESS: &Members<Process> = &[
     ("apparmorProfile", |p| p.apparmor_profile.as_deref().is_some_and(|s| !matches!(s, "" | "unconfined"))),
     ("selinuxLabel", |p| !is_empty(p.selinux_label.as_ref())),
 ];
-
-const MOUNT: &Members<Mount> = &[
-    ("uidMappings", |m| m.uid_mappings.as_ref().is_some_and(|list| !list.is_empty())),
-    ("gidMappings", |m| m.gid_mappings.as_ref().is_some_and(|list| !list.is_empty())),
-];
-
-/// Mount options, alone or before a `=`.
-const MOUNT_OPTIONS: &[&str] = &["idmap", "ridmap", "tmpcopyup"];
 
 const LINUX: &Members<Linux> = &[
     ("mountLabel", |l| !is_empty(l.mount_label.as_ref())),
@@ -40,10 +32,6 @@ pub(super) fn check(spec: &Spec, report: &mut Report) {
     let at = At::Root;
     if let Some(process) = &spec.process {
         check_process(process, &at.key("process"), report);
-    }
-    let mounts = at.key("mounts");
-    for (i, mount) in spec.mounts.iter().enumerate() {
-        check_mount(mount, &mounts.index(i), report);
     }
     if let Some(linux) = &spec.linux {
         check_linux(linux, &at.key("linux"), report);
@@ -66,17 +54,6 @@ fn each<T>(members: &Members<T>, value: &T, at: &At<'_>, report: &mut Report) {
 fn named(known: &[&str], value: &str, at: &At<'_>, report: &mut Report) {
     if known.contains(&value) {
         report.error(at, format!("{} is not supported yet", quoted(value)));
-    }
-}
-
-fn check_mount(mount: &Mount, at: &At<'_>, report: &mut Report) {
-    each(MOUNT, mount, at, report);
-    let options = at.key("options");
-    for (i, option) in mount.options.iter().enumerate() {
-        let name = option.split_once('=').map_or(option.as_str(), |(name, _)| name);
-        if MOUNT_OPTIONS.contains(&name) {
-            report.error(&options.index(i), format!("{} is not supported yet", quoted(option)));
-        }
     }
 }
 

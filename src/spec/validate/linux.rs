@@ -97,7 +97,7 @@ fn id_maps(spec: &Spec, linux: &Linux, at: &At<'_>, report: &mut Report) {
 }
 
 /// The rules of user_namespaces(7), "Defining user and group ID mappings".
-fn id_map(mappings: &[IdMapping], list: &At<'_>, report: &mut Report) {
+pub(super) fn id_map(mappings: &[IdMapping], list: &At<'_>, report: &mut Report) {
     const MOST: usize = 340;
     if mappings.len() > MOST {
         return report.error(list, format!("has {} entries; the kernel takes {MOST}", mappings.len()));

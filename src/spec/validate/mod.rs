@@ -96,7 +96,7 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
         process::check(process, &At::Root.key("process"), &mut report);
     }
     names(spec, &mut report);
-    mounts::check(&spec.mounts, &At::Root.key("mounts"), &mut report);
+    mounts::check(spec, &At::Root.key("mounts"), &mut report);
     for key in spec.annotations.iter().flat_map(|map| map.keys()) {
         if key.is_empty() {
             report.error(&At::Root.key("annotations"), "has an empty key");
