@@ -13,6 +13,7 @@ cases!("kill", root: [
     kill_all_reaches_every_process,
     kill_all_is_understood_in_both_spellings,
     kill_all_reaches_processes_that_share_the_pid_namespace_of_the_host,
+    kill_all_without_a_cgroup_reaches_every_process,
     a_real_time_signal_arrives,
     a_stopped_process_can_be_continued,
     kill_of_a_container_whose_init_is_gone_is_an_error,
@@ -134,6 +135,20 @@ fn kill_all_reaches_processes_that_share_the_pid_namespace_of_the_host(t: &Case)
     assert_eq!(processes(), 3, "the shell and two sleeps");
     t.runtime(&["kill", "--all", &container.id, "KILL"]).run().ok();
     eventually("all are gone", || processes() == 0);
+}
+
+fn kill_all_without_a_cgroup_reaches_every_process(t: &Case) {
+    let (id, bundle) = (t.id(), parent_and_child(t));
+    let mut line = t.command_line("run", &bundle, &[], &id);
+    line.splice(0..0, ["--cgroup-manager".to_string(), "disabled".to_string()]);
+    let call = t.runtime(&line).spawn();
+    call.wait_for("child is ready.");
+    call.wait_for("parent is ready.");
+    t.runtime(&["kill", "--all", &id, "USR1"]).run().ok();
+    call.wait_for("parent got it.");
+    call.wait_for("child got it.");
+    t.runtime(&["kill", "--all", &id, "KILL"]).run().ok();
+    call.wait().exits(137);
 }
 
 fn a_real_time_signal_arrives(t: &Case) {

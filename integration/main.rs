@@ -21,6 +21,7 @@ mod delete;
 mod device_rules;
 mod devices;
 mod errors;
+mod events;
 mod exec;
 mod exec_cgroups;
 mod exec_confinement;
@@ -45,6 +46,7 @@ mod mounts;
 mod namespaces;
 mod nested_cgroups;
 mod network_classes;
+mod out_of_memory;
 mod overlay_mounts;
 mod parallel;
 mod pause;
@@ -52,6 +54,7 @@ mod peers;
 mod process;
 mod process_home;
 mod propagation;
+mod ps;
 mod resctrl;
 mod resource_limits;
 mod rootfs;
@@ -88,6 +91,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     exec_cgroups::CASES,
     exec_held::CASES,
     pause::CASES,
+    ps::CASES,
+    events::CASES,
+    out_of_memory::CASES,
     delete::CASES,
     identifiers::CASES,
     parallel::CASES,

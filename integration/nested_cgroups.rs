@@ -20,6 +20,7 @@ cases!("nested_cgroups", root: [
     run_removes_what_the_program_has_made,
     kill_all_reaches_processes_in_cgroups_below,
     kill_all_ends_a_program_that_never_stops_forking,
+    another_signal_to_all_ends_a_program_that_never_stops_forking,
     delete_by_force_ends_a_program_that_never_stops_forking,
     delete_by_force_ends_a_frozen_container,
     a_frozen_container_can_be_killed,
@@ -300,6 +301,14 @@ fn kill_all_ends_a_program_that_never_stops_forking(t: &Case) {
         eventually("nobody is left", || read(&procs).is_empty());
         container.delete().ok();
     }
+}
+
+/// Once: nobody may be forked meanwhile and be left out.
+fn another_signal_to_all_ends_a_program_that_never_stops_forking(t: &Case) {
+    let container = forking(t, false);
+    t.runtime(&["kill", "--all", &container.id, "TERM"]).run().ok();
+    eventually("nobody is left", || container.processes().is_empty());
+    container.delete().ok();
 }
 
 fn delete_by_force_ends_a_program_that_never_stops_forking(t: &Case) {

@@ -23,6 +23,7 @@ pub use read::parse;
 use crate::spec::config::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// One call of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,12 @@ pub enum Command {
         /// The container.
         id: String,
     },
+    /// Print the processes.
+    Ps(PsOptions),
+    /// Print what happens to a container.
+    Events(EventsOptions),
+    /// Print what containers use.
+    Stats(StatsOptions),
     /// Print the state.
     State {
         /// The container.
@@ -185,13 +192,44 @@ pub struct ListOptions {
     pub quiet: bool,
 }
 
-/// `list --format`
+/// `--format` of `list`, `ps` and `stats`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListFormat {
     /// Columns for people.
     Table,
     /// An array of objects.
     Json,
+}
+
+/// Flags of `ps`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PsOptions {
+    /// The container.
+    pub id: String,
+    /// `--format`
+    pub format: ListFormat,
+    /// What the host's ps(1) is called with.
+    pub ps: Vec<OsString>,
+}
+
+/// Flags of `events`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsOptions {
+    /// The container.
+    pub id: String,
+    /// `--stats`: once, and no more.
+    pub once: bool,
+    /// `--interval`, not 0.
+    pub interval: Duration,
+}
+
+/// Flags of `stats`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// The containers; none: all.
+    pub ids: Vec<String>,
+    /// `--format`
+    pub format: ListFormat,
 }
 
 /// Flags of `spec`.

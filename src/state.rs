@@ -6,7 +6,7 @@
 
 mod liveness;
 
-pub use liveness::{has_executed, init, is_alive, is_dying, start_time};
+pub use liveness::{has_executed, init, is_alive, is_dying, parent, start_time};
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Record};

@@ -57,17 +57,20 @@ pub(super) struct Operand {
 pub(super) enum Kind {
     Create,
     Delete,
+    Events,
     Exec,
     Features,
     Kill,
     List,
     Pause,
     Plan,
+    Ps,
     Resume,
     Run,
     Spec,
     Start,
     State,
+    Stats,
     Update,
 }
 
@@ -145,7 +148,7 @@ pub(super) const GLOBAL: &[Flag] = &[
 ];
 
 /// Commands of other runtimes that this release refuses by name.
-pub const COMMANDS_TO_COME: &[&str] = &["checkpoint", "restore", "events", "ps", "wait", "stats", "mounts"];
+pub const COMMANDS_TO_COME: &[&str] = &["checkpoint", "restore", "wait", "mounts"];
 
 /// The commands, in the order of the help.
 pub(super) const COMMANDS: &[Verb] = &[
@@ -157,6 +160,9 @@ pub(super) const COMMANDS: &[Verb] = &[
     DELETE,
     LIST,
     EXEC,
+    cgroup::PS,
+    cgroup::STATS,
+    cgroup::EVENTS,
     cgroup::PAUSE,
     cgroup::RESUME,
     UPDATE,

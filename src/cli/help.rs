@@ -14,6 +14,7 @@ Examples:
   tierce run -b /srv/web web          run the bundle in /srv/web as container `web`
   tierce list                         what is there
   tierce exec web ps                  run another program in it
+  tierce stats                        what all of them use
   tierce kill web                     ask it to end
   tierce plan -b /srv/web             show what would be done
   tierce --log web.log --debug run -b /srv/web web

@@ -4,9 +4,9 @@ use super::flags::{COMMANDS, COMMANDS_TO_COME, GLOBAL, Kind, Verb};
 use super::grammar::Given;
 use super::spelling::{Flags, Spelled, spell};
 use super::{
-    CgroupManager, Command, Config, CreateOptions, ExecOptions, ExecProcess, ExecWait, Exit, Global,
-    Invocation, KillOptions, ListFormat, ListOptions, LogFormat, LogLevel, LogOptions, PlanFormat,
-    PlanOptions, Rootless, RunOptions, SpecOptions, SpecOutput,
+    CgroupManager, Command, Config, CreateOptions, EventsOptions, ExecOptions, ExecProcess, ExecWait, Exit,
+    Global, Invocation, KillOptions, ListFormat, ListOptions, LogFormat, LogLevel, LogOptions, PlanFormat,
+    PlanOptions, PsOptions, Rootless, RunOptions, SpecOptions, SpecOutput, StatsOptions,
 };
 use super::{grammar, help, update, values};
 use crate::error::{Context, Error, Result};
@@ -14,6 +14,7 @@ use crate::state::check_id;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Reads the arguments of the program, the first of which is its own name.
 ///
@@ -97,12 +98,13 @@ fn command(operands: Vec<OsString>) -> Result<Command, Stop> {
         return Err(help_of(operands.next().as_deref()));
     }
     let verb = find(&name)?;
-    let place = if verb.kind == Kind::Exec { Flags::First } else { Flags::Anywhere };
+    let hands_on = matches!(verb.kind, Kind::Exec | Kind::Ps);
+    let place = if hands_on { Flags::First } else { Flags::Anywhere };
     let mut spelled = spell(verb.flags, place, operands.collect());
     if spelled.help {
         return Err(Stop::Help(help::command(verb)));
     }
-    if verb.kind == Kind::Exec && spelled.operands.get(1).is_some_and(|o| o == "--") {
+    if hands_on && spelled.operands.get(1).is_some_and(|o| o == "--") {
         spelled.operands.remove(1);
     }
     let mut given = given(verb, spelled)?;
@@ -159,6 +161,20 @@ fn options(kind: Kind, given: &mut Given) -> Result<Command> {
         }),
         Kind::Start => Command::Start { id: id(given)? },
         Kind::State => Command::State { id: id(given)? },
+        Kind::Ps => Command::Ps(PsOptions {
+            id: id(given)?,
+            format: choice(given, "format", values::list_format, ListFormat::Table)?,
+            ps: given.values("PS_OPTIONS"),
+        }),
+        Kind::Events => Command::Events(EventsOptions {
+            id: id(given)?,
+            once: given.is_set("stats"),
+            interval: choice(given, "interval", values::interval, Duration::from_secs(5))?,
+        }),
+        Kind::Stats => Command::Stats(StatsOptions {
+            ids: given.values("ID").into_iter().map(checked_id).collect::<Result<_>>()?,
+            format: choice(given, "format", values::list_format, ListFormat::Table)?,
+        }),
         Kind::Pause => Command::Pause { id: id(given)? },
         Kind::Resume => Command::Resume { id: id(given)? },
         Kind::Kill => Command::Kill(KillOptions {
@@ -258,7 +274,11 @@ fn exec_process(given: &mut Given) -> Result<ExecProcess> {
 }
 
 fn id(given: &mut Given) -> Result<String> {
-    let id = values::text("container id", given.value("ID").unwrap_or_default())?;
+    checked_id(given.value("ID").unwrap_or_default())
+}
+
+fn checked_id(id: OsString) -> Result<String> {
+    let id = values::text("container id", id)?;
     check_id(&id)?;
     Ok(id)
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The first and last real-time signal as glibc counts them, which is what `kill -l` and Docker show.
 const RTMIN: i32 = 34;
@@ -186,13 +187,48 @@ pub(super) fn rootless(value: &OsStr) -> Result<Rootless> {
     }
 }
 
-/// `list --format`
+/// `--format` of `list`, `ps` and `stats`
 pub(super) fn list_format(value: &OsStr) -> Result<ListFormat> {
     match value.to_str() {
         Some("table") => Ok(ListFormat::Table),
         Some("json") => Ok(ListFormat::Json),
         _ => Err(unknown("--format", value, "table or json")),
     }
+}
+
+/// `events --interval`: as Go writes durations, `1.5s`, `500ms` or `1m30s`.
+pub(super) fn interval(value: &OsStr) -> Result<Duration> {
+    let wrong = |why: &str| Error::new(format!("--interval {value:?} {why}"));
+    let parsed = value.to_str().and_then(duration);
+    match parsed.ok_or_else(|| wrong("is not a duration such as 5s, 500ms or 1m30s"))? {
+        Duration::ZERO => Err(wrong("is not more than 0")),
+        interval => Ok(interval),
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    /// Longest first, where one is the beginning of another.
+    const UNITS: [(&str, f64); 8] = [
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("μs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("h", 3600.0),
+    ];
+    let mut rest = text;
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() || text.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, behind) = rest.split_at(end);
+        let (unit, seconds) = UNITS.into_iter().find(|(unit, _)| behind.starts_with(unit))?;
+        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
+        sum = sum.checked_add(part)?;
+        rest = &behind[unit.len()..];
+    }
+    Some(sum)
 }
 
 /// `plan --format`

@@ -11,7 +11,7 @@ use crate::host::foreground::{self, Signals};
 use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
-use crate::host::{cgroup, probe};
+use crate::host::{cgroup, oom, probe};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Target};
 use crate::spec::bundle::load_process;
@@ -54,6 +54,7 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let cgroup = cgroup::open_below(&state.cgroup, &options.cgroup)?;
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
     let root = root_of(&state)?;
+    let killed = signals.as_ref().and_then(|_| oom::kills(&state.cgroup));
     let target = Some(JoinFds { pidfd: init.as_fd(), root: root.as_ref().map(AsFd::as_fd) });
     // Who names a cgroup wants that one, not what the others can do with.
     let init = options.cgroup.is_empty().then_some(state.pid);
@@ -83,7 +84,9 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     child.tell(ToChild::Go)?;
     child.until_running(&plan)?;
     let Some(signals) = signals else { return Ok(0) };
-    Ok(foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status())
+    let status = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status();
+    let oom = killed.and_then(|before| oom::since(&state.cgroup, before));
+    oom.map_or(Ok(status), |oom| oom.judge(status))
 }
 
 fn refuse_later(options: &ExecOptions) -> Result<()> {

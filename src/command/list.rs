@@ -1,6 +1,7 @@
 //! `tierce list`: how containers are shown.
 
 use crate::cli::ListFormat;
+use crate::host::oom::Oom;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,6 +26,9 @@ pub struct Entry {
     /// Of its configuration.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// Processes of it were killed for lack of memory; only `state` looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom: Option<Oom>,
     /// Name of the user who owns it, or `#UID` where the uid has no name.
     pub owner: String,
 }
@@ -93,6 +97,7 @@ mod tests {
             rootfs: format!("{bundle}/rootfs"),
             created: "2026-11-20T23:08:20.90907223Z".into(),
             annotations: BTreeMap::new(),
+            oom: None,
             owner: "root".into(),
         }
     }

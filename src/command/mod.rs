@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod delete;
+pub mod events;
 pub mod exec;
 pub mod features;
 mod json;
@@ -10,10 +11,12 @@ pub mod list;
 mod make;
 pub mod pause;
 pub mod plan;
+pub mod ps;
 pub mod run;
 pub mod spec;
 pub mod start;
 pub mod state;
+pub mod stats;
 pub mod update;
 
 use crate::cli::{CgroupManager, Command, Global, Invocation, Rootless};
@@ -74,6 +77,9 @@ pub fn run(invocation: &Invocation) -> Result<u8> {
         Command::State { id } => state::run(&env, id).map(|()| 0),
         Command::Kill(options) => kill::run(&env, options).map(|()| 0),
         Command::Delete { id, force } => delete::run(&env, id, *force).map(|()| 0),
+        Command::Ps(options) => ps::run(&env, options).map(|()| 0),
+        Command::Events(options) => events::run(&env, options).map(|()| 0),
+        Command::Stats(options) => stats::run(&env, options).map(|()| 0),
         Command::Pause { id } => pause::run(&env, id).map(|()| 0),
         Command::Resume { id } => pause::resume(&env, id).map(|()| 0),
         Command::List(options) => state::list(&env, options).map(|()| 0),

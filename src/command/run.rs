@@ -6,6 +6,7 @@ use crate::cli::RunOptions;
 use crate::error::{Context, Result};
 use crate::host::console::{self, Relay};
 use crate::host::foreground::{self, Signals};
+use crate::host::oom;
 use crate::host::receiver::Receiver;
 use crate::plan::{Plan, Sandbox};
 use crate::sys;
@@ -28,6 +29,7 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
     let Prepared { plan, state, console, receivers } = prepared;
     let mut making = Making::begin(env, &plan, state, false)?;
+    let killed = oom::kills(&making.state.cgroup);
     let relay = before_the_program(&mut making, &plan, options, console.as_ref(), &receivers)?;
     making.ask_agent()?;
     making.child()?.tell(ToChild::Go)?;
@@ -39,11 +41,13 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     };
     let child = making.child()?;
     let ended = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?;
+    // As long as the cgroup is there.
+    let oom = killed.and_then(|before| oom::since(&making.state.cgroup, before));
     if !options.keep {
         delete::end(&making.dir, &making.state)?;
     }
     making.keep();
-    Ok(ended.status())
+    oom.map_or(Ok(ended.status()), |oom| oom.judge(ended.status()))
 }
 
 /// What must be done before the program runs: it is on record, and its terminal is in good hands and

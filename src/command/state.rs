@@ -4,6 +4,7 @@ use super::Env;
 use super::list::{self, Entry};
 use crate::cli::ListOptions;
 use crate::error::{Context, Error, Result};
+use crate::host::oom;
 use crate::state::{self, State, Status};
 
 /// Prints the state of a container.
@@ -11,7 +12,7 @@ use crate::state::{self, State, Status};
 /// # Errors
 /// There is none.
 pub fn run(env: &Env, id: &str) -> Result<()> {
-    let entry = entry(env, id).context(|| format!("state {id}"))?;
+    let entry = with_oom(env, id).context(|| format!("state {id}"))?;
     let text = serde_json::to_string_pretty(&entry).map_err(|e| Error::new(e.to_string()))?;
     super::print(&(text + "\n"))
 }
@@ -33,6 +34,15 @@ pub fn list(env: &Env, options: &ListOptions) -> Result<()> {
     super::print(&list::render(&entries, options.format, options.quiet))
 }
 
+/// As long as its cgroup is there, its end can be explained.
+fn with_oom(env: &Env, id: &str) -> Result<Entry> {
+    let dir = state::open(&env.root, id)?;
+    let state = dir.read_complete(id)?;
+    let status = dir.status(&state);
+    let oom = oom::since(&state.cgroup, 0);
+    Ok(Entry { oom, ..of(state, status) })
+}
+
 fn entry(env: &Env, id: &str) -> Result<Entry> {
     let dir = state::open(&env.root, id)?;
     let state = dir.read_complete(id)?;
@@ -50,6 +60,7 @@ fn of(state: State, status: Status) -> Entry {
         rootfs: state.rootfs.to_string_lossy().into_owned(),
         created: state.created,
         annotations: state.annotations,
+        oom: None,
         owner: owner(state.owner),
     }
 }

@@ -45,6 +45,12 @@ pub fn is_dying(pid: i32) -> bool {
     stat_of(pid).is_none_or(|(_, flags, _)| flags & EXITING != 0) || pending("SigPnd:") || pending("ShdPnd:")
 }
 
+/// The parent of a process; 0 if that is outside of this pid namespace.
+pub fn parent(pid: i32) -> Option<i32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// State, flags and start time (proc_pid_stat(5)).
 fn stat_of(pid: i32) -> Option<(char, u64, u64)> {
     if pid <= 0 {

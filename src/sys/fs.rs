@@ -227,6 +227,13 @@ pub fn read(fd: BorrowedFd, buf: &mut [u8]) -> io::Result<usize> {
     Ok(n as usize)
 }
 
+/// pread(2)
+pub fn pread(fd: BorrowedFd, buf: &mut [u8], offset: i64) -> io::Result<usize> {
+    // SAFETY: pointer and length are of one slice.
+    let n = unsafe { libc::pread(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), offset) };
+    Ok(check(n as libc::c_long)? as usize)
+}
+
 /// write(2)
 pub fn write(fd: BorrowedFd, buf: &[u8]) -> io::Result<usize> {
     // SAFETY: pointer and length are of one slice.

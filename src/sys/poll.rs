@@ -1,8 +1,8 @@
 //! poll(2).
 
-use super::check;
+use super::{check, owned};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// poll(2); goes on after a signal. `timeout_ms` -1 waits for ever.
 pub fn poll(fds: &mut [libc::pollfd], timeout_ms: i32) -> io::Result<i32> {
@@ -28,4 +28,10 @@ pub fn nothing() -> libc::pollfd {
 /// An entry for [`poll`] that waits for something to read.
 pub fn readable(fd: BorrowedFd) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
+}
+
+/// eventfd(2), not blocking: readable when something was added to it.
+pub fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: plain integers.
+    owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }.into())
 }

@@ -26,7 +26,14 @@ fn ok(line: &str) -> Invocation {
 /// The first line of the error.
 #[track_caller]
 fn refused(line: &str) -> String {
-    match parse_line(line) {
+    refused_os(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// The same of words that may have blanks in them.
+#[track_caller]
+fn refused_os(words: &[&str]) -> String {
+    let line = words.join(" ");
+    match parse_os(words.iter().map(OsString::from).collect()) {
         Err(exit @ Exit::Refuse { .. }) => {
             assert_eq!(exit.status(), 1, "{line}");
             let text = exit.text();

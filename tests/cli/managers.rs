@@ -107,6 +107,14 @@ fn containerd_calls() {
     ));
     assert_eq!((options.id.as_str(), options.detach), ("x", true));
     assert_eq!(ok("features").command, Command::Features);
+    let json = PsOptions { id: "x".into(), format: ListFormat::Json, ps: Vec::new() };
+    assert_eq!(ok(&format!("{flags} ps --format json x")).command, Command::Ps(json));
+    let events = |line: &str| match ok(line).command {
+        Command::Events(options) => (options.id, options.once, options.interval.as_millis()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(events(&format!("{flags} events --stats x")), ("x".into(), true, 5000));
+    assert_eq!(events(&format!("{flags} events --interval=10s x")), ("x".into(), false, 10_000));
 }
 
 #[test]

@@ -247,3 +247,63 @@ fn no_command_and_unknown_commands() {
     assert_eq!(ok("-- state x").command, Command::State { id: "x".into() });
     assert!(matches!(parse(std::iter::empty()), Err(Exit::Refuse { .. })));
 }
+
+/// As Go's time.ParseDuration reads them.
+#[test]
+fn intervals() {
+    let interval = |text: &str| match ok(&format!("events --interval {text} x")).command {
+        Command::Events(options) => options.interval.as_nanos(),
+        other => panic!("{other:?}"),
+    };
+    for (text, ns) in [
+        ("1s", 1_000_000_000),
+        ("1.5s", 1_500_000_000),
+        ("1m30s", 90_000_000_000),
+        ("2h", 7_200_000_000_000),
+        ("250ms", 250_000_000),
+        ("10us", 10_000),
+        ("10µs", 10_000),
+        ("7ns", 7),
+        (".5s", 500_000_000),
+    ] {
+        assert_eq!(interval(text), ns, "{text}");
+    }
+    for text in ["5", "s", "-1s", "1 s", "1x", "1s2", "1..5s", "."] {
+        let error = refused_os(&["events", "--interval", text, "x"]);
+        let expected = format!("events: --interval {text:?} is not a duration such as 5s, 500ms or 1m30s");
+        assert_eq!(error, expected);
+    }
+    assert_eq!(refused("events --interval 0s x"), "events: --interval \"0s\" is not more than 0");
+}
+
+#[test]
+fn what_follows_the_id_of_ps_is_for_the_ps_of_the_host() {
+    let options = |line: &str| match ok(line).command {
+        Command::Ps(options) => (options.id, options.format, options.ps),
+        other => panic!("{other:?}"),
+    };
+    let table = ListFormat::Table;
+    assert_eq!(options("ps x"), ("x".into(), table, vec![]));
+    assert_eq!(
+        options("ps x -ef -o pid"),
+        ("x".into(), table, vec!["-ef".into(), "-o".into(), "pid".into()])
+    );
+    assert_eq!(options("ps x -- --help"), ("x".into(), table, vec!["--help".into()]));
+    assert_eq!(options("ps -f json x"), ("x".into(), ListFormat::Json, vec![]));
+    assert_eq!(refused("ps"), "ps: ID is missing");
+    assert_eq!(refused("ps --format yaml x"), "ps: --format \"yaml\" is not known; it can be table or json");
+}
+
+#[test]
+fn stats_takes_any_number_of_containers() {
+    let options = |line: &str| match ok(line).command {
+        Command::Stats(options) => (options.ids, options.format),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(options("stats"), (vec![], ListFormat::Table));
+    assert_eq!(options("stats a b --format json"), (vec!["a".into(), "b".into()], ListFormat::Json));
+    assert_eq!(
+        refused("stats a /b"),
+        "stats: container id \"/b\": only letters, digits and _ + . - are allowed"
+    );
+}

@@ -23,8 +23,7 @@ const TRIES: u32 = 50;
 
 /// The group that can be frozen, if there is one.
 fn freezer(record: &Record) -> Option<&RecordedGroup> {
-    let v1 = record.groups.iter().find(|g| g.controllers.iter().any(|c| c == "freezer"));
-    v1.or_else(|| record.groups.iter().find(|g| g.version == Version::V2))
+    record.with_controller("freezer")
 }
 
 /// Was it frozen itself, and not with a group above it?

@@ -26,6 +26,7 @@ pub use freezer::{freeze, is_frozen, let_die, thaw};
 pub use probe::probe;
 pub use processes::{kill, processes};
 pub use remove::remove;
+pub use tree::directories;
 pub use update::{present, update};
 
 use crate::error::{Context, Result};
@@ -96,10 +97,17 @@ impl Record {
         let group = |g: &RecordedGroup| Group::existing(&g.mount, g.version, &g.controllers, &g.path);
         self.groups.iter().map(group).collect()
     }
+
+    /// The group of the hierarchy with this v1 controller, or that of v2, which may have it by another name.
+    pub fn with_controller(&self, controller: &str) -> Option<&RecordedGroup> {
+        let v1 = self.groups.iter().find(|g| g.controllers.iter().any(|c| c == controller));
+        v1.or_else(|| self.groups.iter().find(|g| g.version == Version::V2))
+    }
 }
 
 impl RecordedGroup {
-    fn directory(&self) -> PathBuf {
+    /// Its directory, there or not.
+    pub fn directory(&self) -> PathBuf {
         directory(&self.mount, &self.path)
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is visited.
 pub(super) enum Visit<'a> {
@@ -57,6 +57,22 @@ pub(super) fn walk(top: &Path, mut visit: impl FnMut(Visit) -> io::Result<bool>)
             return Ok(true);
         }
     }
+}
+
+/// The groups below a group, for what is read only: those that the container has hidden too deep, or closed,
+/// are left out.
+pub fn directories(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut to_do = vec![top.to_owned()];
+    while let Some(directory) = to_do.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.push(entry.path());
+                to_do.push(entry.path());
+            }
+        }
+    }
+    found
 }
 
 fn open(at: BorrowedFd, name: &CStr) -> io::Result<OwnedFd> {
