@@ -18,6 +18,7 @@ cases!("user_session", root: [
     a_controller_that_the_user_does_not_have_is_named,
     the_state_of_a_user_in_a_session_is_in_the_runtime_directory,
     a_container_of_a_scope_outlives_it_and_is_ended_later,
+    a_container_of_a_scope_can_be_paused_and_tells_what_it_uses,
 ]);
 
 /// Where systemd puts the user's services.
@@ -240,4 +241,23 @@ fn a_container_of_a_scope_outlives_it_and_is_ended_later(t: &Case) {
     t.call_from_here();
     t.runtime(&["delete", "--force", &id]).run().ok();
     t.assert_no_side_effects();
+}
+
+fn a_container_of_a_scope_can_be_paused_and_tells_what_it_uses(t: &Case) {
+    in_scope(t);
+    let container = t.launch(&limited(t).sh("i=0; while :; do i=$((i + 1)); echo $i; done"));
+    container.wait_for("10\n");
+    let call = |verb: &str, flags: &[&str]| {
+        let line: Vec<&str> = [verb].iter().chain(flags).copied().chain([container.id.as_str()]).collect();
+        t.runtime(&line).run()
+    };
+    call("pause", &[]).ok();
+    let before = container.stdout().len();
+    assert_eq!(container.status(), "paused");
+    let data = call("events", &["--stats"]).ok().json()["data"].clone();
+    assert_eq!((&data["memory"]["usage"]["limit"], &data["pids"]["limit"]), (&json!(32 * MIB), &json!(20)));
+    assert_eq!(call("ps", &["--format", "json"]).ok().json(), json!([container.pid()]));
+    assert_eq!(container.stdout().len(), before, "it prints while it is paused");
+    call("resume", &[]).ok();
+    eventually("it goes on", || container.stdout().len() > before);
 }

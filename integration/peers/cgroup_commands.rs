@@ -1,6 +1,6 @@
 //! The differences of the chapters on the commands that use a container's cgroups.
 
-use super::Expectation::{Fails, FailsWithCgroupV1, NotRun};
+use super::Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
@@ -34,6 +34,16 @@ pub(super) const PEERS: &[Peer] = &[
         "a_paused_container_can_be_killed",
         FailsWithCgroupV1("does not resume what it kills, and a process that v1 has frozen cannot end"),
     ),
+    (
+        Kind::Crun,
+        "a_counter_stops_while_paused_and_goes_on_after",
+        FailsWithCgroupV2Alone("`pause` does not wait until all have stopped"),
+    ),
+    (
+        Kind::Crun,
+        "every_process_of_a_container_stops",
+        FailsWithCgroupV2Alone("`pause` does not wait until all have stopped"),
+    ),
     // kill
     (Kind::Runc, "kill_all_without_a_cgroup_reaches_every_process", Fails("has no --cgroup-manager")),
     (
@@ -49,6 +59,7 @@ pub(super) const PEERS: &[Peer] = &[
     ),
     (Kind::Crun, "the_table_is_what_the_ps_of_the_host_prints_of_them", Fails("prints only the pids")),
     (Kind::Crun, "options_behind_the_id_are_those_of_the_hosts_ps", Fails("prints only the pids")),
+    (Kind::Crun, "a_table_without_pids_is_refused", Fails("says only that there are too many arguments")),
     (Kind::Crun, "ps_of_a_stopped_container_is_empty", Fails("ends with an error and without a text")),
     (Kind::Crun, "ps_of_a_container_without_a_cgroup_goes_by_its_pid_namespace", Fails("needs a cgroup")),
     // events
