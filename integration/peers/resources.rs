@@ -1,10 +1,20 @@
 //! The differences of the chapters on resources.
 
-use super::Expectation::{Fails, FailsWithCgroupV1, NotRun};
+use super::Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
     // block_io
+    (
+        Kind::Runc,
+        "a_rate_of_zero_is_no_limit",
+        FailsWithCgroupV2Alone("writes 0 to io.max, which the kernel refuses"),
+    ),
+    (
+        Kind::Runc,
+        "a_leaf_weight_that_the_kernel_does_not_have_is_refused",
+        FailsWithCgroupV2Alone("ignores it"),
+    ),
     (
         Kind::Crun,
         "the_weight_is_set",
@@ -33,10 +43,24 @@ pub(super) const PEERS: &[Peer] = &[
         FailsWithCgroupV1("wants a group for the class 0 of packets"),
     ),
     // update
+    (
+        Kind::Runc,
+        "memory_and_swap_are_raised_and_lowered_in_any_order",
+        FailsWithCgroupV2Alone("does not change swap without memory"),
+    ),
+    (
+        Kind::Runc,
+        "a_later_exec_is_under_the_new_limits",
+        FailsWithCgroupV2Alone("its own threads are counted"),
+    ),
     (Kind::Crun, "device_rules_are_replaced_without_a_gap", NotRun("denies everything for a moment")),
-    (Kind::Runc, "every_flag_changes_its_limit", FailsWithCgroupV1("has no --cpu-burst nor --cpu-idle")),
-    (Kind::Runc, "every_limit_is_taken_from_a_file", FailsWithCgroupV1("ignores a burst")),
-    (Kind::Runc, "idle_and_shares_change_together", FailsWithCgroupV1("ignores idle")),
+    (Kind::Runc, "every_flag_changes_its_limit", Fails("has no --cpu-burst nor --cpu-idle")),
+    (
+        Kind::Runc,
+        "every_limit_is_taken_from_a_file",
+        Fails("ignores a burst, and has the older weight for CPU shares"),
+    ),
+    (Kind::Runc, "idle_and_shares_change_together", Fails("ignores idle")),
     (Kind::Runc, "block_io_is_limited_by_an_update", Fails("takes the weight of block I/O only")),
     (Kind::Runc, "device_rules_are_replaced", Fails("ignores device rules")),
     (Kind::Runc, "a_huge_page_limit_is_changed", Fails("ignores huge page limits")),
