@@ -66,6 +66,9 @@ mod seccomp_notify;
 mod spec_and_features;
 mod state;
 mod suite;
+mod systemd;
+mod systemd_refused;
+mod systemd_user;
 mod terminal;
 mod tmpcopyup;
 mod unified;
@@ -141,6 +144,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     delegation::CASES,
     delegation_refused::CASES,
     user_session::CASES,
+    systemd::CASES,
+    systemd_user::CASES,
+    systemd_refused::CASES,
     cgroup_ownership::CASES,
     bundle_examples::CASES,
 ];

@@ -24,6 +24,7 @@ mod hooks;
 mod linux;
 mod process;
 mod resources;
+mod systemd;
 
 use Expectation::{Fails, FailsWithCgroupV1, FailsWithCgroupV2Alone, NotRun};
 
@@ -692,6 +693,7 @@ fn all() -> impl Iterator<Item = &'static Peer> {
         linux::PEERS,
         process::PEERS,
         resources::PEERS,
+        systemd::PEERS,
     ]
     .into_iter()
     .flatten()

@@ -263,6 +263,10 @@ fn malformed() -> io::Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ToChild {
+    /// Somebody is asked to put it into its cgroup.
+    Asked = b'a',
+    /// It is in its cgroup.
+    Entered = b'e',
     /// The id maps of the new user namespace are written.
     Mapped = b'm',
     /// The hooks of the runtime namespace have run.

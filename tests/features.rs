@@ -194,7 +194,7 @@ fn only_what_this_release_does_is_claimed() {
     assert_eq!(strings(&linux["memoryPolicy"]["flags"]), flags);
     assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], true);
     let expected =
-        serde_json::json!({"v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true});
+        serde_json::json!({"v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true});
     assert_eq!(linux["cgroup"], expected);
 }
 

@@ -87,6 +87,10 @@ fn lines(spec: &Spec, layout: Layout, caller: Caller) -> Vec<Line> {
 }
 
 fn lines_on(spec: &Spec, facts: &Facts, caller: Caller) -> Vec<Line> {
+    lines_with(spec, facts, caller, Manager::Cgroupfs)
+}
+
+fn lines_with(spec: &Spec, facts: &Facts, caller: Caller, manager: Manager) -> Vec<Line> {
     let odd = validate::check(spec).unwrap_or_else(|e| panic!("{e}"));
     let options = Options {
         id: "ID".into(),
@@ -94,7 +98,7 @@ fn lines_on(spec: &Spec, facts: &Facts, caller: Caller) -> Vec<Line> {
         no_pivot: false,
         new_keyring: true,
         preserve_fds: 0,
-        cgroup_manager: Manager::Cgroupfs,
+        cgroup_manager: manager,
         rootless: caller == Caller::User,
     };
     let plan = plan::container(spec, facts, &options).unwrap_or_else(|e| panic!("{e}"));
@@ -129,6 +133,10 @@ fn wanted() -> Vec<(String, String)> {
         for layout in [Layout::Unified, Layout::Hybrid] {
             let lines = lines(&bundle.spec, layout, caller);
             all.push((format!("{name}.{}.txt", layout.name()), print::text(&lines)));
+            if name == "limits" && layout == Layout::Unified {
+                let lines = lines_with(&bundle.spec, &facts(layout, caller), caller, Manager::Systemd);
+                all.push((format!("{name}.systemd.txt"), print::text(&lines)));
+            }
             if name == "hello" && layout == Layout::Unified {
                 let json = serde_json::to_string_pretty(&lines).unwrap() + "\n";
                 all.push((format!("{name}.{}.json", layout.name()), json));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::case::Case;
 
 /// Who has a user manager in the guests.
-const SESSION_USER: u32 = 1000;
+pub(super) const SESSION_USER: u32 = 1000;
 
 /// Of util-linux; busybox has one that cannot do it.
 const SETPRIV: &str = "/usr/bin/setpriv";
@@ -19,6 +19,8 @@ pub enum From {
     Cgroup(PathBuf),
     /// From a unit of the user's service manager, by this command.
     Session(Vec<String>),
+    /// From where the suite is, as a user who is logged in.
+    Login,
     /// From a unit of the system's service manager, by this command, which takes care of the user.
     Service(Vec<String>),
 }
@@ -27,7 +29,7 @@ impl From {
     /// What stands before the runtime on the command line, and whether that takes care of the user.
     pub(super) fn prefix(&self, user: Option<(u32, u32)>, busybox: &Path) -> (Vec<OsString>, bool) {
         match self {
-            From::Here => (Vec::new(), false),
+            From::Here | From::Login => (Vec::new(), false),
             From::Session(command) => (command.iter().map(OsString::from).collect(), false),
             From::Service(command) => (command.iter().map(OsString::from).collect(), true),
             From::Cgroup(dir) => {
@@ -47,7 +49,7 @@ impl From {
     pub(super) fn envs(&self) -> Vec<(OsString, OsString)> {
         match self {
             From::Here | From::Cgroup(_) | From::Service(_) => Vec::new(),
-            From::Session(_) => vec![("XDG_RUNTIME_DIR".into(), runtime_dir().into())],
+            From::Session(_) | From::Login => vec![("XDG_RUNTIME_DIR".into(), runtime_dir().into())],
         }
     }
 }
@@ -77,6 +79,12 @@ impl Case {
         self.become_session_user();
         let command = ["systemd-run", "--user", "--quiet"].iter().chain(flags).map(ToString::to_string);
         *self.from.borrow_mut() = From::Session(command.collect());
+    }
+
+    /// The same user, but outside of all units that are theirs, as a login over ssh is.
+    pub fn call_from_login(&self) {
+        self.become_session_user();
+        *self.from.borrow_mut() = From::Login;
     }
 
     /// The same user, but in a service of the system.

@@ -41,6 +41,8 @@ pub struct Case {
     /// Calls the runtime as this user and group.
     pub user: Cell<Option<(u32, u32)>>,
     pub(super) from: RefCell<From>,
+    /// Global flags of every call.
+    pub(super) globals: RefCell<Vec<String>>,
     records: RefCell<Vec<Record>>,
     bundles: Cell<u32>,
     ids: Cell<u32>,
@@ -58,6 +60,7 @@ impl Case {
             dir,
             user: Cell::new(None),
             from: RefCell::new(From::Here),
+            globals: RefCell::default(),
             records: RefCell::default(),
             bundles: Cell::new(0),
             ids: Cell::new(0),
@@ -181,6 +184,11 @@ impl Case {
         let bundle = Bundle::new(self, dir);
         rootfs::build(self, &bundle.dir.join("rootfs"));
         bundle
+    }
+
+    /// From here on calls the runtime with these global flags.
+    pub fn call_with(&self, flags: &[&str]) {
+        *self.globals.borrow_mut() = flags.iter().map(ToString::to_string).collect();
     }
 
     /// The runtime with these arguments.

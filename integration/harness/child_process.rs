@@ -2,8 +2,9 @@
 //! `create` has ended becomes its child, and must not stay a zombie.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -100,4 +101,16 @@ impl Drop for ChildProcess {
 pub fn succeeds(command: &mut Command) -> bool {
     let child = ChildProcess::spawn(command);
     child.is_ok_and(|child| child.wait(PATIENCE).is_some_and(|status| status.success()))
+}
+
+/// Runs a command of the host to its end: whether it succeeded, and what it wrote to its standard output and error.
+pub fn output(command: &mut Command) -> std::io::Result<(bool, String, String)> {
+    let (mut out, mut err) = (String::new(), String::new());
+    let [(mut from_out, to_out), (mut from_err, to_err)] = [std::io::pipe()?, std::io::pipe()?];
+    let child = ChildProcess::spawn(command.stdout(to_out).stderr(to_err))?;
+    // The command keeps ends that are written to.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    from_out.read_to_string(&mut out)?;
+    from_err.read_to_string(&mut err)?;
+    Ok((child.wait(PATIENCE).is_some_and(|status| status.success()), out, err))
 }

@@ -31,7 +31,10 @@ impl<'c> Invocation<'c> {
         Invocation {
             case,
             prefix: Vec::new(),
-            globals: vec!["--root".into(), case.state_root.clone().into()],
+            globals: ["--root".into(), case.state_root.clone().into()]
+                .into_iter()
+                .chain(case.globals.borrow().iter().map(OsString::from))
+                .collect(),
             args: args.iter().map(|arg| arg.as_ref().to_owned()).collect(),
             envs: Vec::new(),
             cwd: case.dir.clone(),

@@ -26,6 +26,7 @@ pub mod receiver;
 mod report;
 pub mod rootfs;
 mod runner;
+pub mod units;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

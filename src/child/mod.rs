@@ -11,6 +11,7 @@ pub(crate) mod hooks;
 mod identity;
 mod listener;
 mod mounts;
+mod outside;
 mod rootfs;
 mod sandbox;
 mod scheduling;
@@ -36,6 +37,8 @@ pub struct Fds<'a> {
     pub tasks: &'a [OwnedFd],
     /// `cgroup.procs` of the v2 one, if this process was not born in it.
     pub procs: Option<BorrowedFd<'a>>,
+    /// It was born outside of its cgroup, and is put there.
+    pub outside: bool,
     /// The namespaces of `child_joins`, in that order.
     pub joins: &'a [OwnedFd],
     /// Detached mounts of the bind sources that the host opened, by mount.
@@ -132,6 +135,9 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
     // thread: writing 0 to `tasks` then takes no lock that waits for an RCU grace period.
     for (i, tasks) in fds.tasks.iter().enumerate() {
         sys::fs::write_once(tasks.as_fd(), b"0").at(Step::EnterCgroup, i)?;
+    }
+    if fds.outside {
+        outside::wait(fds).at(Step::EnterCgroup, 0)?;
     }
     if let Some(procs) = fds.procs {
         sys::fs::write_once(procs, b"0").at(Step::EnterCgroup, 0)?;

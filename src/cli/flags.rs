@@ -141,7 +141,7 @@ pub(super) const GLOBAL: &[Flag] = &[
     value("", "log-format", "FORMAT", "text or json (default: text)"),
     value("", "log-level", "LEVEL", "error, warning, info or debug (default: warning)"),
     switch("", "debug", "The same as --log-level debug"),
-    value("", "cgroup-manager", "NAME", "cgroupfs or disabled (default: cgroupfs); systemd is still to come"),
+    value("", "cgroup-manager", "NAME", "cgroupfs, systemd or disabled (default: cgroupfs)"),
     switch("", "systemd-cgroup", "The same as --cgroup-manager systemd"),
     value("", "rootless", "WHEN", "Tolerate missing cgroup permissions: true, false or auto (default: auto)"),
     switch("vV", "version", "Show the version"),

@@ -17,7 +17,7 @@ pub fn run(env: &Env, options: &CreateOptions) -> Result<()> {
 
 fn create(env: &Env, options: &CreateOptions) -> Result<()> {
     let prepared = make::prepare(env, options, true)?;
-    let mut making = Making::begin(env, &prepared.plan, prepared.state, true)?;
+    let mut making = Making::begin(env, &prepared.plan, prepared.state, prepared.bus, true)?;
     making.until_ready(&prepared.plan)?;
     let child = making.child()?;
     console::attend(child.terminal.take(), prepared.console.as_ref())?;

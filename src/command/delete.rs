@@ -63,6 +63,8 @@ fn guess(id: &str) -> State {
         resources: None,
         manager: plan::Manager::Cgroupfs,
         rootless: sys::process::effective_ids().0 != 0,
+        uid: sys::process::effective_ids().0,
+        properties: &[],
     };
     let planned = probe::probe(true).and_then(|facts| plan::plan(&facts.cgroup, &request));
     let cgroup = planned.map(|plan| Record::planned(&plan)).unwrap_or_default();
@@ -87,6 +89,10 @@ pub fn end(dir: &Dir, state: &State) -> Result<()> {
 /// Kills what is left of a container and removes all of it; what is gone already is fine.
 pub fn destroy(dir: &Dir, state: &State) -> Result<()> {
     if state.pid == 0 {
+        if state.cgroup.unit.is_some() {
+            cgroup::abandon(&state.cgroup);
+            return dir.remove();
+        }
         // The creator was killed; its child ends by itself when nobody is at the other end. The
         // cgroups are those that were planned: one with processes may be another container's.
         if let Err(e) = cgroup::remove(&state.cgroup) {

@@ -11,7 +11,7 @@ use crate::host::foreground::{self, Signals};
 use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
-use crate::host::{cgroup, oom, probe};
+use crate::host::{cgroup, oom, probe, systemd};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Target};
 use crate::spec::bundle::load_process;
@@ -58,8 +58,13 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let target = Some(JoinFds { pidfd: init.as_fd(), root: root.as_ref().map(AsFd::as_fd) });
     // Who names a cgroup wants that one, not what the others can do with.
     let init = options.cgroup.is_empty().then_some(state.pid);
-    let ground = Ground { cgroup: &cgroup, gate: held.gate(), target, init };
+    let ground = Ground { cgroup: &cgroup, gate: held.gate(), target, init, outside: false };
     let mut child = launch(&plan, ground)?;
+    if child.outside {
+        let attach = |pid| state.cgroup.unit.as_ref().map_or(Ok(()), |unit| systemd::attach(unit, pid));
+        child.enter(attach).inspect_err(|_| child.kill())?;
+    }
+    child.assist(&plan)?;
     child.until_ready(&plan)?;
     if let Some(class) = &state.resctrl {
         class.enter(child.pid).inspect_err(|_| child.kill())?;

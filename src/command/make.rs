@@ -10,8 +10,11 @@ use crate::host::cgroup::{self, Cgroup, Record};
 use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
+use crate::host::systemd::{self, Bus};
 use crate::host::{console, probe, resctrl};
 use crate::log::{self, Utc, debug};
+use crate::plan::cgroup::CgroupPlan;
+use crate::plan::cgroup::unit::Unit;
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Sandbox, hooks};
 use crate::spec::annotations;
@@ -39,13 +42,16 @@ pub struct Prepared {
     pub console: Option<OwnedFd>,
     /// Who gets a pidfd of init, connected.
     pub receivers: Vec<Receiver>,
+    /// systemd, if it is to make the cgroup; nothing was said yet.
+    pub bus: Option<Bus>,
 }
 
 /// Parse, validate, plan: everything that can be known beforehand.
 pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Prepared> {
     let bundle = load(&options.bundle, &options.config)?;
-    let facts = probe::probe(env.manager == plan::cgroup::Manager::Cgroupfs)?;
+    let facts = probe::probe(env.manager != plan::cgroup::Manager::Disabled)?;
     let preserve_fds = inherited_fds(options.preserve_fds)?;
+    let bus = env.unit_manager(&facts).map(Bus::connect).transpose()?;
     let plan_options = Options {
         id: options.id.clone(),
         bundle: bundle.dir.clone(),
@@ -68,7 +74,7 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     check_agent(&plan)?;
     let receivers = receivers(&plan, options)?;
     let state = first_state(&bundle, &plan, options, facts.uid);
-    Ok(Prepared { plan, state, console, receivers })
+    Ok(Prepared { plan, state, console, receivers, bus })
 }
 
 /// Looks whether a seccomp agent can be there, if one is needed.
@@ -211,7 +217,7 @@ pub struct Making {
 impl Making {
     /// Claims the id, makes the cgroups and clones the child, which waits at the gate if
     /// `with_gate`, else for the word of this process.
-    pub fn begin(env: &Env, plan: &Plan, state: State, with_gate: bool) -> Result<Making> {
+    pub fn begin(env: &Env, plan: &Plan, state: State, bus: Option<Bus>, with_gate: bool) -> Result<Making> {
         let dir = state::claim(&env.root, &plan.id)?;
         let cgroup = Cgroup::default();
         let mut making = Making { dir, state, cgroup, launched: None, existed: false, keep: false };
@@ -221,10 +227,13 @@ impl Making {
         // What create() does not make may be another container's: it is not ours to remove.
         making.state.cgroup = Record::default();
         making.state.resctrl = None;
+        let unit = bus.and_then(|bus| Some((bus, planned_unit(plan)?)));
         if let Sandbox::New(container) = &plan.sandbox {
-            making.cgroup = cgroup::create(&container.cgroup)?;
-            making.state.cgroup = making.cgroup.record.clone();
-            debug(format_args!("{} cgroups made", making.state.cgroup.groups.len()));
+            if unit.is_none() {
+                making.cgroup = cgroup::create(&container.cgroup)?;
+                making.state.cgroup = making.cgroup.record.clone();
+                debug(format_args!("{} cgroups made", making.state.cgroup.groups.len()));
+            }
             making.state.resctrl = container.resctrl.as_ref().map(resctrl::create).transpose()?;
         }
         let listener = if with_gate { Some(making.dir.make_gate()?) } else { None };
@@ -232,11 +241,30 @@ impl Making {
             Some(listener) => Gate::Socket { listener: listener.as_fd(), state: making.dir.fd() },
             None => Gate::Host,
         };
-        let launched = launch(plan, Ground { cgroup: &making.cgroup, gate, target: None, init: None })?;
+        let outside = unit.is_some();
+        let launched =
+            launch(plan, Ground { cgroup: &making.cgroup, gate, target: None, init: None, outside })?;
         debug(format_args!("init cloned, pid {}", launched.pid));
         making.launched = Some(launched);
+        if let Some((mut bus, (cgroup, unit))) = unit {
+            making.enter_unit(&mut bus, cgroup, unit)?;
+        }
+        making.child()?.assist(plan)?;
         making.run_first_hooks(plan)?;
         Ok(making)
+    }
+
+    /// Lets systemd make the cgroup, around the child.
+    fn enter_unit(&mut self, bus: &mut Bus, plan: &CgroupPlan, unit: &Unit) -> Result<()> {
+        let Making { launched, cgroup, state, .. } = self;
+        launched.as_ref().ok_or_else(no_child)?.enter(|pid| {
+            systemd::start(bus, unit, pid)?;
+            state.cgroup = Record::planned(plan);
+            *cgroup = cgroup::adopt(plan, pid)?;
+            state.cgroup = cgroup.record.clone();
+            debug(format_args!("unit {} is started", unit.name));
+            Ok(())
+        })
     }
 
     /// The hooks of the creation, for which the child waits between its mounts and its change of root.
@@ -326,6 +354,11 @@ impl Drop for Making {
             false => super::delete::destroy(&self.dir, &self.state),
         };
     }
+}
+
+fn planned_unit(plan: &Plan) -> Option<(&CgroupPlan, &Unit)> {
+    let Sandbox::New(container) = &plan.sandbox else { return None };
+    container.cgroup.unit.as_ref().map(|unit| (&container.cgroup, unit))
 }
 
 fn no_child() -> Error {

@@ -20,9 +20,10 @@ pub mod stats;
 pub mod update;
 
 use crate::cli::{CgroupManager, Command, Global, Invocation, Rootless};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::plan::Facts;
 use crate::plan::cgroup::Manager;
+use crate::plan::cgroup::unit::UnitManager;
 use crate::{log, state as record, sys};
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,16 +43,19 @@ impl Env {
         let manager = match global.cgroup_manager {
             CgroupManager::Cgroupfs => Manager::Cgroupfs,
             CgroupManager::Disabled => Manager::Disabled,
-            CgroupManager::Systemd => {
-                return Err(Error::not_supported_yet("--systemd-cgroup or --cgroup-manager systemd")
-                    .hint("leave it out; tierce makes the cgroup by itself"));
-            }
+            CgroupManager::Systemd => Manager::Systemd,
         };
         let root = match &global.root {
             Some(root) => root.clone(),
             None => record::default_root(sys::process::effective_ids().0)?,
         };
         Ok(Env { root, manager, rootless: global.rootless })
+    }
+
+    /// Whose systemd is to make the cgroup, if one is to.
+    pub fn unit_manager(&self, facts: &Facts) -> Option<UnitManager> {
+        let manager = if self.is_rootless(facts) { UnitManager::User } else { UnitManager::System };
+        (self.manager == Manager::Systemd).then_some(manager)
     }
 
     /// May this caller do without cgroups?

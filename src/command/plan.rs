@@ -20,7 +20,7 @@ fn show(env: &Env, options: &PlanOptions) -> Result<String> {
     let id = options.id.clone().unwrap_or_else(|| "ID".to_owned());
     state::check_id(&id)?;
     let bundle = make::load(&options.bundle, &options.config)?;
-    let facts = probe::probe(env.manager == plan::cgroup::Manager::Cgroupfs)?;
+    let facts = probe::probe(env.manager != plan::cgroup::Manager::Disabled)?;
     let plan_options = Options {
         id,
         bundle: bundle.dir.clone(),

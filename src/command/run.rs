@@ -27,8 +27,8 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
         sys::process::set_subreaper().context(|| "become a subreaper")?;
     }
     let signals = if options.detach { None } else { Some(Signals::catch()?) };
-    let Prepared { plan, state, console, receivers } = prepared;
-    let mut making = Making::begin(env, &plan, state, false)?;
+    let Prepared { plan, state, console, receivers, bus } = prepared;
+    let mut making = Making::begin(env, &plan, state, bus, false)?;
     let killed = oom::kills(&making.state.cgroup);
     let relay = before_the_program(&mut making, &plan, options, console.as_ref(), &receivers)?;
     making.ask_agent()?;

@@ -41,6 +41,8 @@ pub struct Ground<'a> {
     pub target: Option<JoinFds<'a>>,
     /// For `exec`: the pid of the container's init.
     pub init: Option<i32>,
+    /// The child is put into its cgroup by somebody else, and waits for that.
+    pub outside: bool,
 }
 
 /// A child on its way.
@@ -54,11 +56,15 @@ pub struct Launched {
     pub terminal: Option<OwnedFd>,
     /// Who gets the notification fd of the filter; told before the gate is opened.
     pub agent: Option<Agent>,
+    /// It waits until it is told that it is in its cgroup.
+    pub outside: bool,
     socket: OwnedFd,
+    /// The host's.
+    proc: OwnedFd,
     last_barrier: &'static str,
 }
 
-/// Clones the child and does for it what it cannot do by itself. On an error nothing is left running.
+/// Clones the child, which goes on by itself until it needs [`Launched::assist`]. On an error nothing is left running.
 ///
 /// # Errors
 /// A namespace that is not what the configuration says, a bind source that is missing, maps that
@@ -92,14 +98,19 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
         scheduling::before_clone(process)?;
     }
     let mut procs = None;
+    let mut outside = ground.outside;
     let cloned = match sys::process::clone3(namespaces.clone, into) {
         // An ordinary user may be in a cgroup that none of his processes may leave.
         Err(e) if e.raw_os_error() == Some(libc::EACCES) && into.is_some() => {
             let error = cgroup::not_entered(&ground.cgroup.record, &e);
-            if !ground.cgroup.optional {
+            // Then systemd may do it.
+            outside = ground.init.is_some() && ground.cgroup.record.unit.is_some();
+            if !outside && !ground.cgroup.optional {
                 return Err(error);
             }
-            log::warn(format_args!("{}", error.without_hint()));
+            if !outside {
+                log::warn(format_args!("{}", error.without_hint()));
+            }
             sys::process::clone3(namespaces.clone, None)
         }
         Err(e) if e.raw_os_error() == Some(libc::EBUSY) => clone_beside_init(&ground, namespaces.clone, e),
@@ -118,6 +129,7 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
                 host: child_end,
                 tasks: &ground.cgroup.tasks,
                 procs: procs.as_ref().map(AsFd::as_fd),
+                outside,
                 joins: &joins,
                 binds: &trees.binds,
                 root: trees.root.as_ref().map(AsFd::as_fd),
@@ -135,15 +147,34 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
             return Err(cgroup.unwrap_or_else(|| describe::clone_failed(namespaces, &e)));
         }
     };
-    let mut launched = Launched { pid, pidfd, terminal: None, agent: None, socket, last_barrier: "cloned" };
-    let assisted = borrowed.leave().and_then(|()| launched.assist(plan, proc.as_fd()));
-    assisted.inspect_err(|_| launched.kill())?;
+    let last_barrier = "cloned";
+    let launched = Launched { pid, pidfd, terminal: None, agent: None, outside, socket, proc, last_barrier };
+    borrowed.leave().inspect_err(|_| launched.kill())?;
     Ok(launched)
 }
 
 impl Launched {
+    /// Lets somebody put the child into its cgroup, where it waits for that.
+    ///
+    /// # Errors
+    /// Those of `put`.
+    pub fn enter(&self, put: impl FnOnce(i32) -> Result<()>) -> Result<()> {
+        self.tell(ToChild::Asked)?;
+        put(self.pid)?;
+        self.tell(ToChild::Entered)
+    }
+
+    /// Does for the child what it cannot do by itself. On an error nothing is left running.
+    ///
+    /// # Errors
+    /// Maps that the kernel refuses.
+    pub fn assist(&mut self, plan: &Plan) -> Result<()> {
+        self.write_for_it(plan).inspect_err(|_| self.kill())
+    }
+
     /// What only the host may write.
-    fn assist(&mut self, plan: &Plan, proc: BorrowedFd) -> Result<()> {
+    fn write_for_it(&mut self, plan: &Plan) -> Result<()> {
+        let proc = self.proc.as_fd();
         if let Some(adj) = plan.process.as_ref().and_then(|p| p.oom_score_adj) {
             idmap::write_file(proc, self.pid, "oom_score_adj", &adj.to_string())
                 .map_err(|e| describe::oom_score_adj(adj, &e))?;

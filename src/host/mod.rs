@@ -16,4 +16,5 @@ pub mod resctrl;
 pub mod scheduling;
 pub mod socket;
 pub mod stats;
+pub mod systemd;
 mod trees;

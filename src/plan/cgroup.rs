@@ -8,6 +8,7 @@
 mod former;
 mod limits;
 mod ownership;
+pub mod unit;
 mod update;
 mod write;
 
@@ -21,6 +22,7 @@ use crate::error::{Error, Result, Violation};
 use crate::spec::config::Resources;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use unit::{Property, Unit};
 
 /// Generation of the cgroup interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,8 @@ pub const LEAF: &str = "tierce-caller";
 pub enum Manager {
     /// We do, by mkdir(2).
     Cgroupfs,
+    /// systemd does, as a scope, when asked over D-Bus.
+    Systemd,
     /// Nobody: the container stays in the cgroups of the caller.
     Disabled,
 }
@@ -94,13 +98,20 @@ pub struct Request<'a> {
     pub manager: Manager,
     /// Without privileges over the machine's cgroups: not root, or root of a user namespace only.
     pub rootless: bool,
+    /// Effective uid of the caller.
+    pub uid: u32,
+    /// For systemd: properties of the unit that annotations name.
+    pub properties: &'a [Property],
 }
 
 /// All groups of a container.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize)]
 pub struct CgroupPlan {
     /// One for each hierarchy, v1 ones first.
     pub groups: Vec<Group>,
+    /// The unit of systemd that the only group is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
 }
 
 /// One group to make.
@@ -189,26 +200,38 @@ pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
     let none = Resources::default();
     let resources = request.resources.unwrap_or(&none);
     let mut planner = Planner::default();
-    if request.manager == Manager::Cgroupfs {
-        planner.groups(facts, request)?;
+    let mut unit = None;
+    match request.manager {
+        Manager::Cgroupfs => planner.groups(facts, request)?,
+        Manager::Systemd => unit = Some(planner.unit(facts, request)?),
+        Manager::Disabled => {}
+    }
+    if request.manager != Manager::Disabled {
         planner.devices(resources, request.rootless);
     }
     planner.limits(resources, |controller| match request.manager {
         Manager::Disabled => "cgroups are disabled".into(),
-        Manager::Cgroupfs => format!("no mounted cgroup hierarchy has the {controller} controller"),
+        Manager::Cgroupfs | Manager::Systemd => {
+            format!("no mounted cgroup hierarchy has the {controller} controller")
+        }
     });
     planner.unified(resources);
     if !planner.violations.is_empty() {
         return Err(Error::invalid(planner.violations));
     }
     let mut groups = planner.groups;
+    if let (Some(unit), [group]) = (&mut unit, &mut groups[..]) {
+        unit.limit(group);
+        unit.annotate(request.properties);
+        return Ok(CgroupPlan { groups, unit: Some(unit.clone()) });
+    }
     for group in groups.iter_mut().filter(|_| request.rootless) {
         group.optional = group.writes.is_empty();
         if let Some(hierarchy) = facts.hierarchies.iter().find(|h| h.mount == group.mount) {
             group.place(hierarchy, request)?;
         }
     }
-    Ok(CgroupPlan { groups })
+    Ok(CgroupPlan { groups, unit: None })
 }
 
 #[derive(Default)]
@@ -218,21 +241,23 @@ struct Planner {
 }
 
 impl Planner {
+    /// The group of a scope that systemd makes. Who has no root needs no delegation for it: the user's systemd
+    /// has it, and gives the scope on.
+    fn unit(&mut self, facts: &Facts, request: &Request) -> Result<Unit> {
+        let hierarchy = unit::hierarchy(facts)?;
+        let unit = Unit::new(request)?;
+        let path = unit.path(hierarchy, request.uid);
+        self.groups.push(Group { named: true, ..Group::new(hierarchy, path) });
+        Ok(unit)
+    }
+
     fn groups(&mut self, facts: &Facts, request: &Request) -> Result<()> {
         for hierarchy in &facts.hierarchies {
+            let path = group_path(hierarchy, request, hierarchy.room == Room::Beside)?;
             self.groups.push(Group {
-                mount: hierarchy.mount.clone(),
-                version: hierarchy.version,
-                controllers: hierarchy.controllers.clone(),
-                path: group_path(hierarchy, request, hierarchy.room == Room::Beside)?,
-                enable: Vec::new(),
-                writes: Vec::new(),
-                devices: DeviceAccess::Inherited,
-                optional: false,
                 named: request.cgroups_path.is_some(),
                 caller: request.rootless.then(|| hierarchy.own.clone()),
-                step_aside: false,
-                owner: None,
+                ..Group::new(hierarchy, path)
             });
         }
         self.groups.sort_by_key(|g| g.version == Version::V2);
@@ -336,6 +361,23 @@ impl Planner {
 const ACTIONS: [&str; 5] = ["cgroup.procs", "cgroup.threads", "cgroup.freeze", "cgroup.type", "cgroup.kill"];
 
 impl Group {
+    fn new(hierarchy: &Hierarchy, path: String) -> Group {
+        Group {
+            mount: hierarchy.mount.clone(),
+            version: hierarchy.version,
+            controllers: hierarchy.controllers.clone(),
+            path,
+            enable: Vec::new(),
+            writes: Vec::new(),
+            devices: DeviceAccess::Inherited,
+            optional: false,
+            named: false,
+            caller: None,
+            step_aside: false,
+            owner: None,
+        }
+    }
+
     /// In a hierarchy where the caller needs delegation: whether the group is better off below the caller's.
     fn place(&mut self, hierarchy: &Hierarchy, request: &Request) -> Result<()> {
         if hierarchy.unit.as_ref().is_some_and(|controllers| self.may_lose(controllers)) {

@@ -190,6 +190,8 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             resources: linux.resources.as_ref(),
             manager: options.cgroup_manager,
             rootless: options.rootless,
+            uid: facts.uid,
+            properties: &cgroup::unit::annotated(spec),
         },
     )?;
     cgroup.give_to(cgroup::owner(spec, &namespaces, facts));

@@ -4,6 +4,7 @@ mod mounts;
 mod program;
 mod resctrl;
 
+use super::cgroup::unit::UnitManager;
 use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
 use super::hooks::{self, HookPlan};
 use super::mounts::Source;
@@ -79,34 +80,9 @@ pub fn text(lines: &[Line]) -> String {
 }
 
 fn host(out: &mut Lines, c: &Container) {
-    for group in &c.cgroup.groups {
-        let perhaps = if group.optional { ", if that is allowed" } else { "" };
-        if let Some(caller) = group.caller.as_ref().filter(|_| group.step_aside) {
-            out.add(
-                "step aside",
-                format!("into {}", directory(&group.mount, caller).join(LEAF).display()),
-                "",
-            );
-        }
-        if !group.enable.is_empty() {
-            let object = format!("{} in cgroup.subtree_control of the groups above", group.enable.join(", "));
-            out.add("enable", object, "");
-        }
-        out.add("make cgroup", format!("{}{perhaps}", group.directory().display()), "linux.cgroupsPath");
-        if group.version == Version::V1 && group.controllers.iter().any(|c| c == "cpuset") {
-            out.add("copy", "cpuset.cpus and cpuset.mems of the group above", "");
-        }
-        for write in &group.writes {
-            out.add("write", limit(write), &write.location);
-        }
-        if let Some(owner) = group.owner {
-            let object = format!("the group, and its files that may be delegated, to uid {owner}");
-            out.add("chown", object, "process.user.uid");
-        }
-        if let DeviceAccess::Program { rules, .. } = &group.devices {
-            let object = format!("an eBPF program for devices: {}", rules.join(", "));
-            out.add("attach", object, "linux.resources.devices");
-        }
+    // systemd makes a group for a process that is there already.
+    if c.cgroup.unit.is_none() {
+        groups(out, c);
     }
     if let Some(planned) = &c.resctrl {
         resctrl::make(out, planned);
@@ -128,9 +104,53 @@ fn host(out: &mut Lines, c: &Container) {
     for join in &c.namespaces.host_joins {
         add_join(out, "be born in", join);
     }
-    let into = c.cgroup.groups.iter().find(|g| g.version == Version::V2);
+    let into = c.cgroup.groups.iter().find(|g| g.version == Version::V2 && c.cgroup.unit.is_none());
     let into = into.map_or(String::new(), |g| format!(", into cgroup {}", g.directory().display()));
     out.add("clone", format!("{}{into}", new_namespaces(c.namespaces.clone)), "linux.namespaces");
+    if let Some(unit) = &c.cgroup.unit {
+        let manager = match unit.manager {
+            UnitManager::System => "systemd",
+            UnitManager::User => "the user's systemd",
+        };
+        out.add("ask", format!("{manager} for {} with the new process", unit.name), "linux.cgroupsPath");
+        for property in &unit.properties {
+            out.add("set", format!("{}={}", property.name, property.value), &property.location);
+        }
+        groups(out, c);
+    }
+}
+
+fn groups(out: &mut Lines, c: &Container) {
+    for group in &c.cgroup.groups {
+        let perhaps = if group.optional { ", if that is allowed" } else { "" };
+        if let Some(caller) = group.caller.as_ref().filter(|_| group.step_aside) {
+            out.add(
+                "step aside",
+                format!("into {}", directory(&group.mount, caller).join(LEAF).display()),
+                "",
+            );
+        }
+        if !group.enable.is_empty() {
+            let object = format!("{} in cgroup.subtree_control of the groups above", group.enable.join(", "));
+            out.add("enable", object, "");
+        }
+        let make = if c.cgroup.unit.is_some() { "find cgroup" } else { "make cgroup" };
+        out.add(make, format!("{}{perhaps}", group.directory().display()), "linux.cgroupsPath");
+        if group.version == Version::V1 && group.controllers.iter().any(|c| c == "cpuset") {
+            out.add("copy", "cpuset.cpus and cpuset.mems of the group above", "");
+        }
+        for write in &group.writes {
+            out.add("write", limit(write), &write.location);
+        }
+        if let Some(owner) = group.owner {
+            let object = format!("the group, and its files that may be delegated, to uid {owner}");
+            out.add("chown", object, "process.user.uid");
+        }
+        if let DeviceAccess::Program { rules, .. } = &group.devices {
+            let object = format!("an eBPF program for devices: {}", rules.join(", "));
+            out.add("attach", object, "linux.resources.devices");
+        }
+    }
 }
 
 fn limit(write: &Write) -> String {

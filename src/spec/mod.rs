@@ -4,6 +4,7 @@
 pub mod annotations;
 pub mod bundle;
 pub mod config;
+pub mod gvariant;
 pub mod idmap;
 pub(crate) mod scheduling;
 pub mod validate;

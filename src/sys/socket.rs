@@ -101,6 +101,15 @@ pub fn send_all(fd: BorrowedFd, data: &[u8], pass: BorrowedFd) -> io::Result<()>
     Ok(())
 }
 
+/// Sends bytes on a stream, whatever number of calls it takes.
+pub fn send_bytes(fd: BorrowedFd, data: &[u8]) -> io::Result<()> {
+    let mut sent = 0;
+    while sent < data.len() {
+        sent += send_some(fd, &data[sent..], None)?;
+    }
+    Ok(())
+}
+
 fn send_some(fd: BorrowedFd, data: &[u8], pass: Option<BorrowedFd>) -> io::Result<usize> {
     let mut iov = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
     let mut control = Control([0; 24]);

@@ -59,6 +59,8 @@ fn planned(facts: &Facts, path: &str, mut resources: Value) -> Result<CgroupPlan
         resources: Some(&resources),
         manager: Manager::Cgroupfs,
         rootless: false,
+        uid: 0,
+        properties: &[],
     };
     plan(facts, &request)
 }

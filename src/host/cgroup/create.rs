@@ -2,7 +2,7 @@
 
 use super::limits::write_limits;
 use super::{
-    Cgroup, RecordedGroup, cpuset, delegation, devices, flag, open_for_writing, processes, read_small,
+    Cgroup, Record, RecordedGroup, cpuset, delegation, devices, flag, open_for_writing, processes, read_small,
 };
 use crate::error::{Context, Error, Result};
 use crate::log;
@@ -27,6 +27,45 @@ pub fn create(plan: &CgroupPlan) -> Result<Cgroup> {
         log::warn(format_args!("{text}; the container stays in the cgroup of the caller"));
     }
     Ok(making.cgroup)
+}
+
+/// Takes the group that systemd has made, with this process in it: sets what systemd does not know of, or only
+/// roughly, and opens it. What systemd could not set it has not told, but the kernel tells us.
+pub fn adopt(plan: &CgroupPlan, pid: i32) -> Result<Cgroup> {
+    let mut cgroup = Cgroup { record: Record::planned(plan), ..Cgroup::default() };
+    let [planned] = &plan.groups[..] else { return Ok(cgroup) };
+    let file = format!("/proc/{pid}/cgroup");
+    let its = read_small(Path::new(&file)).context(|| format!("read {file}"))?;
+    let path = its.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or(&planned.path);
+    let group = Group { path: path.into(), ..planned.clone() };
+    cgroup.record.groups = vec![record(&group, &[])];
+    furnish(&group, &mut cgroup, true)
+        .map_err(|e| e.context(format!("cgroup {} in {}", group.path, group.mount.display())))?;
+    Ok(cgroup)
+}
+
+/// Limits, owner and device rules of a group that is there, which is opened.
+fn furnish(group: &Group, cgroup: &mut Cgroup, fresh: bool) -> Result<()> {
+    let target = group.directory();
+    match group.version {
+        Version::V1 if has(group, "cpuset") => inherit_cpuset(&group.mount, &target, &group.writes)?,
+        Version::V1 => {}
+        Version::V2 => enable_controllers(group, &target)?,
+    }
+    write_limits(&target, &group.writes, None)?;
+    if group.version == Version::V2 {
+        cpuset::check(&target, &group.writes)?;
+    }
+    if let Some(owner) = group.owner {
+        delegation::give(&target, owner)?;
+    }
+    cgroup.open(group.version, &target, group.optional)?;
+    if group.version == Version::V2
+        && let Some(into) = &cgroup.into
+    {
+        devices::restrict(into.as_fd(), &group.devices, fresh)?;
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -57,24 +96,7 @@ impl Making {
         };
         delegation::step_aside(group)?;
         is_usable(group, &target, fresh)?;
-        match group.version {
-            Version::V1 if has(group, "cpuset") => inherit_cpuset(&group.mount, &target, &group.writes)?,
-            Version::V1 => {}
-            Version::V2 => enable_controllers(group, &target)?,
-        }
-        write_limits(&target, &group.writes, None)?;
-        if group.version == Version::V2 {
-            cpuset::check(&target, &group.writes)?;
-        }
-        if let Some(owner) = group.owner {
-            delegation::give(&target, owner)?;
-        }
-        self.cgroup.open(group.version, &target, group.optional)?;
-        if group.version == Version::V2
-            && let Some(into) = &self.cgroup.into
-        {
-            devices::restrict(into.as_fd(), &group.devices, fresh)?;
-        }
+        furnish(group, &mut self.cgroup, fresh)?;
         let parents = &self.made[start..self.made.len() - usize::from(fresh)];
         self.cgroup.record.groups.push(record(group, parents));
         Ok(())

@@ -19,17 +19,18 @@ mod tree;
 mod update;
 
 pub use below::{Below, open_below};
-pub use create::create;
+pub use create::{adopt, create};
 pub(super) use delegation::survey;
 pub use delegation::{check, not_entered};
 pub use freezer::{freeze, is_frozen, let_die, thaw};
 pub use probe::probe;
 pub use processes::{kill, processes};
-pub use remove::remove;
+pub use remove::{abandon, remove};
 pub use tree::directories;
 pub use update::{present, update};
 
 use crate::error::{Context, Result};
+use crate::host::systemd::RecordedUnit;
 use crate::plan::cgroup::{CgroupPlan, Group, Version, directory};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -58,6 +59,9 @@ pub struct Cgroup {
 pub struct Record {
     /// One for each hierarchy, v1 ones first.
     pub groups: Vec<RecordedGroup>,
+    /// The unit of systemd whose group that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<RecordedUnit>,
 }
 
 /// One cgroup that was made.
@@ -89,7 +93,8 @@ impl Record {
             made: Vec::new(),
             optional: group.optional,
         };
-        Record { groups: plan.groups.iter().map(group).collect() }
+        let unit = plan.unit.as_ref().map(RecordedUnit::planned);
+        Record { groups: plan.groups.iter().map(group).collect(), unit }
     }
 
     /// The groups, for changes to be planned.

@@ -4,6 +4,7 @@ use super::processes::{below, list};
 use super::tree::{self, Visit, is_gone};
 use super::{Record, RecordedGroup, flag, milliseconds_until};
 use crate::error::{Context, Error, Result};
+use crate::host::systemd;
 use crate::plan::cgroup::{Version, directory};
 use crate::sys;
 use std::fs::{self, File};
@@ -20,7 +21,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// them if nobody else uses those. What is gone already is fine. Processes that are just dying are
 /// waited for, ten seconds at most; all groups are tried before the first error is told.
 pub fn remove(record: &Record) -> Result<()> {
-    remove_within(record, PATIENCE)
+    let there = record.groups.iter().any(|group| group.directory().exists());
+    remove_within(record, PATIENCE)?;
+    // Where systemd has removed the group it has done so of itself, and forgotten the unit right after that.
+    if let Some(unit) = record.unit.as_ref().filter(|unit| there || !unit.collects) {
+        systemd::stop(unit);
+    }
+    Ok(())
+}
+
+/// Stops the unit of a container that was never made whole, if it is there and has no processes: systemd forgets
+/// one by itself when its last process leaves, and one with processes is another container's.
+pub fn abandon(record: &Record) {
+    let events = |group: &RecordedGroup| fs::read_to_string(group.directory().join("cgroup.events"));
+    let is_empty = |group: &RecordedGroup| events(group).is_ok_and(|events| !flag(&events, "populated"));
+    if let Some(unit) = record.unit.as_ref().filter(|_| record.groups.iter().all(is_empty)) {
+        systemd::stop(unit);
+    }
 }
 
 fn remove_within(record: &Record, patience: Duration) -> Result<()> {
@@ -161,7 +178,7 @@ mod tests {
         fs::create_dir(&target).unwrap();
         let mut child = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().unwrap();
         fs::write(target.join("cgroup.procs"), child.id().to_string()).unwrap();
-        let record = Record { groups: vec![group] };
+        let record = Record { groups: vec![group], unit: None };
         let refused = remove_within(&record, Duration::from_millis(50));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -53,6 +53,8 @@ fn try_plan(facts: &Facts, path: Option<&str>, rootless: bool, resources: Value)
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
             rootless,
+            uid: 1000,
+            properties: &[],
         },
     )
 }
@@ -308,6 +310,8 @@ fn disabled_makes_nothing_and_refuses_limits() {
         resources: Some(&resources),
         manager: Manager::Disabled,
         rootless: false,
+        uid: 1000,
+        properties: &[],
     };
     assert_eq!(plan(&hybrid(), &request).unwrap(), CgroupPlan::default());
     let resources: Resources = serde_json::from_str(LIMITS).unwrap();

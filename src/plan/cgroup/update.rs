@@ -69,7 +69,7 @@ pub fn update(groups: Vec<Group>, resources: &Resources, rootless: bool) -> Resu
         return Err(Error::invalid(planner.violations));
     }
     planner.groups.retain(|g| !g.writes.is_empty() || g.devices != DeviceAccess::Inherited);
-    Ok(CgroupPlan { groups: planner.groups })
+    Ok(CgroupPlan { groups: planner.groups, unit: None })
 }
 
 impl CgroupPlan {

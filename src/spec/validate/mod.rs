@@ -19,6 +19,7 @@ pub mod sysctl;
 mod version;
 
 use crate::error::{Error, Result, Violation};
+use crate::spec::annotations;
 use crate::spec::config::{Process, Resources, Spec};
 use at::{At, quoted};
 pub use process::CAPABILITIES;
@@ -100,6 +101,11 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
     for key in spec.annotations.iter().flat_map(|map| map.keys()) {
         if key.is_empty() {
             report.error(&At::Root.key("annotations"), "has an empty key");
+        }
+    }
+    for (key, property) in annotations::systemd_properties(spec) {
+        if let Err(why) = property {
+            report.error(&At::Root.key("annotations").key(key), why);
         }
     }
     linux::check(spec, &mut report);
