@@ -22,6 +22,7 @@ mod cgroup_commands;
 mod exec;
 mod hooks;
 mod linux;
+mod mounts;
 mod process;
 mod resources;
 mod systemd;
@@ -691,6 +692,7 @@ fn all() -> impl Iterator<Item = &'static Peer> {
         exec::PEERS,
         hooks::PEERS,
         linux::PEERS,
+        mounts::PEERS,
         process::PEERS,
         resources::PEERS,
         systemd::PEERS,
