@@ -8,6 +8,7 @@ cases!("annotations", root: [
     a_pidfd_of_init_is_sent_where_an_annotation_says,
     without_a_receiver_of_the_pidfd_nothing_is_made,
     an_unknown_system_call_is_an_error_where_an_annotation_says_so,
+    a_handler_that_is_not_there_is_an_error,
 ]);
 
 fn all_annotations_are_in_the_state(t: &Case) {
@@ -55,4 +56,10 @@ fn an_unknown_system_call_is_an_error_where_an_annotation_says_so(t: &Case) {
     };
     strict("1").fails().says("no_such_call_ever");
     strict("0").ok();
+}
+
+/// Who asks for a machine of its own must not get less.
+fn a_handler_that_is_not_there_is_an_error(t: &Case) {
+    t.run(&t.bundle().set("/annotations", json!({"run.oci.handler": "no-such-handler"}))).fails();
+    t.assert_no_side_effects();
 }

@@ -70,6 +70,7 @@ pub struct Section {
 const SECTIONS: &[&Section] = &[
     &process::TOP,
     &process::PROCESS,
+    &process::PLATFORMS,
     &mounts::MOUNTS,
     &mounts::OPTIONS,
     &hooks::HOOKS,

@@ -15,6 +15,8 @@ cases!("devices", root: [
     a_fifo_of_the_configuration_is_made,
     a_device_in_a_directory_of_its_own_is_made,
     a_device_outside_dev_is_made,
+    a_file_that_is_no_such_device_is_an_error,
+    a_device_that_is_there_already_is_used,
     a_device_has_mode_0666_unless_told,
     a_device_that_is_not_allowed_cannot_be_opened,
     a_device_that_is_allowed_can_be_opened,
@@ -114,6 +116,32 @@ fn a_device_in_a_directory_of_its_own_is_made(t: &Case) {
 fn a_device_outside_dev_is_made(t: &Case) {
     let node = json!({"path": "/opt/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666});
     assert_eq!(device(t, node, "/opt/mine"), "character special file 1:3 666 0 0");
+}
+
+/// config-linux.md: if a file is there that does not match, the runtime must generate an error.
+fn a_file_that_is_no_such_device_is_an_error(t: &Case) {
+    let device = |kind: &str, minor: u32| json!([{"path": "/opt/mine", "type": kind, "major": 1, "minor": minor, "fileMode": 0o666}]);
+    let bundle = t.bundle().writable();
+    let there = bundle.in_rootfs("/opt/mine");
+    fs::write(&there, "a file").expect("write");
+    t.run(&bundle.clone().set("/linux/devices", device("c", 3))).fails().says("/opt/mine");
+    t.assert_no_side_effects();
+    assert_eq!(fs::read_to_string(&there).expect("read"), "a file");
+    fs::remove_file(&there).expect("remove");
+    t.run(&bundle.clone().set("/linux/devices", device("c", 3)).args(&["/bin/true"])).ok();
+    for other in [device("c", 5), device("b", 3), device("p", 0)] {
+        t.run(&bundle.clone().set("/linux/devices", other)).fails().says("/opt/mine");
+    }
+}
+
+fn a_device_that_is_there_already_is_used(t: &Case) {
+    let node = json!([{"path": "/opt/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666}]);
+    let bundle = t.bundle().writable().set("/linux/devices", node);
+    for _ in 0..2 {
+        t.run(&bundle.clone().args(&["/bin/stat", "-c", "%F %t:%T", "/opt/mine"]))
+            .ok()
+            .prints("character special file 1:3");
+    }
 }
 
 fn a_device_has_mode_0666_unless_told(t: &Case) {

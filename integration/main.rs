@@ -51,6 +51,7 @@ mod overlay_mounts;
 mod parallel;
 mod pause;
 mod peers;
+mod platforms;
 mod process;
 mod process_home;
 mod propagation;
@@ -102,6 +103,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     parallel::CASES,
     errors::CASES,
     invalid_configs::CASES,
+    platforms::CASES,
     process::CASES,
     process_home::CASES,
     scheduling::CASES,

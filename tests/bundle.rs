@@ -110,7 +110,7 @@ fn what_is_ignored_is_told_to_who_asks_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let text = r#"{"ociVersion": "1.0.0", "root": {"path": "a"}, "hostnam": "web", "x": {"y": 1}, "zos": {"a": 1}, "windows": {},
         "process": {"args": ["sh"], "cwd": "/", "noNewPrivilege": true, "user": {"uid": 0, "addGids": 1}},
-        "annotations": {"run.oci.handler": "krun", "org.example.key": "v"},
+        "annotations": {"run.oci.no_such": "krun", "org.example.key": "v"},
         "linux": {"namespaces": [{"type": "mount"}, {"type": "pid", "paht": "/p"}]}}"#;
     fs::write(dir.path().join("config.json"), text).unwrap();
     let plan = |flags: &[&str]| {
@@ -125,7 +125,7 @@ fn what_is_ignored_is_told_to_who_asks_for_it() {
     lines.sort();
     let told = |text: &str| format!("tierce: debug: config.json: {text}");
     let expected = [
-        "annotations[\"run.oci.handler\"]: has no effect",
+        "annotations[\"run.oci.no_such\"]: has no effect",
         "hostnam: not known, ignored, did you mean hostname?",
         "linux.namespaces[1].paht: not known, ignored, did you mean path?",
         "process.noNewPrivilege: not known, ignored, did you mean noNewPrivileges?",

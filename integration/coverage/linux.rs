@@ -75,6 +75,8 @@ pub(super) const DEVICES: Section = Section {
             "`path`, anywhere",
             &["a_device_in_a_directory_of_its_own_is_made", "a_device_outside_dev_is_made"],
         ),
+        row(Must, "another file at `path` is an error", &["a_file_that_is_no_such_device_is_an_error"]),
+        row(May, "the device is there already", &["a_device_that_is_there_already_is_used"]),
         row(Must, "`major`, `minor`", &["a_device_of_the_configuration_is_made"]),
         row(
             Optional,

@@ -1,6 +1,6 @@
 //! config.md: the top level and `process`.
 
-use super::{Must, Optional, Own, Section, row};
+use super::{May, Must, Optional, Own, Section, row};
 
 pub(super) const TOP: Section = Section {
     title: "config.json, top level",
@@ -174,5 +174,19 @@ pub(super) const PROCESS: Section = Section {
             &["the_groups_of_the_caller_are_kept_if_told", "groups_beside_those_that_are_kept_are_a_warning"],
         ),
         row(Own, "a session keyring", &["a_session_keyring_named_after_the_container_is_made"]),
+    ],
+};
+
+pub(super) const PLATFORMS: Section = Section {
+    title: "other systems, and what is not known",
+    rows: &[
+        row(Must, "members that are not known are ignored", &["members_that_are_not_known_are_ignored"]),
+        row(
+            May,
+            "`solaris`, `windows`, `freebsd`, `zos`",
+            &["sections_of_other_systems_are_ignored", "a_configuration_for_another_system_is_refused"],
+        ),
+        row(May, "`process.commandLine`, `process.user.username`", &["members_of_other_systems_are_ignored"]),
+        row(May, "`vm`", &["a_virtual_machine_is_refused", "an_empty_section_asks_for_no_virtual_machine"]),
     ],
 };

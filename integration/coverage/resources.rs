@@ -82,6 +82,30 @@ pub(super) const RESOURCES: Section = Section {
                 "a_single_process_cannot_fork",
             ],
         ),
+        row(Optional, "`blockIO.weight`", &["the_weight_is_set"]),
+        row(Optional, "`blockIO.leafWeight`", &["a_leaf_weight_that_the_kernel_does_not_have_is_refused"]),
+        row(Optional, "`blockIO.weightDevice`", &["a_device_has_a_weight_of_its_own"]),
+        row(Optional, "`blockIO.throttleReadBpsDevice`", &["reading_is_held_to_its_bytes_a_second"]),
+        row(Optional, "`blockIO.throttleWriteBpsDevice`", &["writing_is_held_to_its_bytes_a_second"]),
+        row(Optional, "`blockIO.throttleReadIOPSDevice`", &["reading_is_held_to_its_operations_a_second"]),
+        row(Optional, "`blockIO.throttleWriteIOPSDevice`", &["writing_is_held_to_its_operations_a_second"]),
+        row(
+            Optional,
+            "`hugepageLimits`",
+            &[
+                "both_limits_of_a_size_are_set",
+                "more_huge_pages_than_the_limit_cannot_be_had",
+                "a_size_that_the_machine_does_not_have_is_refused",
+            ],
+        ),
+        row(Optional, "`network.classID`", &["packets_get_the_class_of_the_container"]),
+        row(
+            Optional,
+            "`network.priorities`",
+            &["interfaces_get_priorities", "an_interface_that_does_not_exist_is_refused"],
+        ),
+        row(Optional, "`rdma`", &["an_rdma_device_that_does_not_exist_is_refused"])
+            .but("the values by goldens only: no machine at hand has such a device"),
         row(
             Must,
             "`unified`",

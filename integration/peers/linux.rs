@@ -1,6 +1,6 @@
 //! The differences of the chapters on the members of `linux`.
 
-use super::Expectation::{Fails, FailsWithCgroupV1};
+use super::Expectation::{Fails, FailsWithCgroupV1, NotRun};
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
@@ -25,5 +25,26 @@ pub(super) const PEERS: &[Peer] = &[
         Kind::Crun,
         "without_resctrl_a_class_is_an_error",
         Fails("starts the container without a class if only that was asked for"),
+    ),
+    // platforms
+    (Kind::Runc, "a_virtual_machine_is_refused", Fails("ignores the section")),
+    (Kind::Crun, "a_virtual_machine_is_refused", Fails("ignores the section")),
+    (
+        Kind::Crun,
+        "a_configuration_for_another_system_is_refused",
+        NotRun("mounts on the host without a section linux"),
+    ),
+    (Kind::Crun, "an_empty_section_asks_for_no_virtual_machine", Fails("wants the kernel of the machine")),
+    // annotations
+    (Kind::Runc, "a_handler_that_is_not_there_is_an_error", Fails("does not know the annotation of crun")),
+    (Kind::Crun, "a_handler_that_is_not_there_is_an_error", Fails("ignores a handler that it does not know")),
+    // devices
+    (Kind::Runc, "a_file_that_is_no_such_device_is_an_error", Fails("takes any file for the device")),
+    (Kind::Crun, "a_file_that_is_no_such_device_is_an_error", Fails("takes any file for the device")),
+    // hooks
+    (
+        Kind::Runc,
+        "poststart_hooks_do_not_run_if_the_program_cannot_be_executed",
+        NotRun("`start` sometimes ends before the program has failed"),
     ),
 ];

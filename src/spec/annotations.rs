@@ -11,6 +11,8 @@ pub const SECCOMP_FAIL_UNKNOWN_SYSCALL: &str = "run.oci.seccomp_fail_unknown_sys
 pub const SECCOMP_BPF_DATA: &str = "run.oci.seccomp_bpf_data";
 /// crun: shared objects that answer seccomp notifications. There is no loader in a static program.
 pub const SECCOMP_PLUGINS: &str = "run.oci.seccomp.plugins";
+/// crun: a virtual machine or a WebAssembly engine in place of the kernel. There is none here.
+pub const HANDLER: &str = "run.oci.handler";
 /// crun: a listening Unix socket that gets a pidfd of the container's init.
 pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 

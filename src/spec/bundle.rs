@@ -68,11 +68,11 @@ pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
     };
     let spec = parse::document(&text, validate::report_on).context(|| name.as_str())?;
     tell_unknown::<Spec>(&text, &name);
+    for system in spec.other_systems() {
+        log::debug(format_args!("{name}: {system}: of another system, ignored"));
+    }
     Ok(Bundle { dir, spec, text })
 }
-
-/// Sections of config.md that belong to a configuration for another system.
-const OTHER_SYSTEMS: [&str; 4] = ["freebsd", "solaris", "windows", "zos"];
 
 /// With `--debug`: what of a configuration is ignored.
 fn tell_unknown<T: for<'de> Deserialize<'de>>(text: &str, name: &str) {
@@ -80,10 +80,6 @@ fn tell_unknown<T: for<'de> Deserialize<'de>>(text: &str, name: &str) {
         return;
     }
     for unknown in unknown::members::<T>(text) {
-        if OTHER_SYSTEMS.contains(&unknown.path.as_str()) {
-            log::debug(format_args!("{name}: {}: of another system, ignored", unknown.path));
-            continue;
-        }
         let meant = unknown.near.map_or(String::new(), |near| format!(", did you mean {near}?"));
         log::debug(format_args!("{name}: {}: not known, ignored{meant}", unknown.path));
     }

@@ -20,6 +20,7 @@ pub use resources::{
 pub use intel_rdt::IntelRdt;
 pub use process::*;
 use read::{map, map_or_default, null_default, object, objects, optional_objects};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +56,24 @@ pub struct Spec {
     pub linux: Option<Linux>,
     /// A virtual machine, which is not made here.
     pub vm: Option<Value>,
+    /// Of another system, as are the next three.
+    freebsd: Option<IgnoredAny>,
+    solaris: Option<IgnoredAny>,
+    windows: Option<IgnoredAny>,
+    zos: Option<IgnoredAny>,
+}
+
+impl Spec {
+    /// The sections of other systems that are there.
+    pub fn other_systems(&self) -> impl Iterator<Item = &'static str> {
+        let sections = [
+            ("freebsd", self.freebsd),
+            ("solaris", self.solaris),
+            ("windows", self.windows),
+            ("zos", self.zos),
+        ];
+        sections.into_iter().filter(|(_, section)| section.is_some()).map(|(name, _)| name)
+    }
 }
 
 /// `root`

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn unknown_members_are_named_with_their_path_and_the_nearest_name() {
         let text = r#"{
-            "ociversion": "1.0.0", "zos": {"hostname": 1}, "annotations": {"anything": "goes"},
+            "ociversion": "1.0.0", "whatever": {"hostname": 1}, "annotations": {"anything": "goes"},
             "process": {"user": {"UID": 1}, "oomScoreAjd": 1, "noNewPrivs": true},
             "mounts": [{"destination": "/a"}, {"destination": "/b", "option": ["ro"]}],
             "linux": {"sysctl": {"a": "b"}, "resources": {"memory": {"limits": 1}, "unified": {"x": "y"}},
@@ -194,7 +194,7 @@ mod tests {
             ("process.noNewPrivs", Some("noNewPrivileges")),
             ("process.oomScoreAjd", Some("oomScoreAdj")),
             ("process.user.UID", Some("uid")),
-            ("zos", None),
+            ("whatever", None),
         ];
         let mut found = spec(text);
         found.sort();

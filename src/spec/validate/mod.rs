@@ -19,7 +19,7 @@ pub mod sysctl;
 mod version;
 
 use crate::error::{Error, Result, Violation};
-use crate::spec::annotations;
+use crate::spec::annotations::{self, HANDLER};
 use crate::spec::config::{Process, Resources, Spec};
 use at::{At, quoted};
 pub use process::CAPABILITIES;
@@ -91,6 +91,12 @@ pub(crate) fn report_on_resources(_: &Resources) -> Report {
 pub(crate) fn report_on(spec: &Spec) -> Report {
     let mut report = Report::default();
     version::check(&spec.oci_version, &At::Root.key("ociVersion"), &mut report);
+    // A name, a user or a mount means something else there.
+    if let Some(system) = spec.other_systems().next().filter(|_| spec.linux.is_none()) {
+        let text = format!("is missing; the configuration is for another system, it has a section {system}");
+        report.error(&At::Root.key("linux"), text);
+        return report;
+    }
     root(spec, &mut report);
     virtual_machine(spec, &mut report);
     if let Some(process) = &spec.process {
@@ -107,6 +113,10 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
         if let Err(why) = property {
             report.error(&At::Root.key("annotations").key(key), why);
         }
+    }
+    if let Some(handler) = annotations::value(spec, HANDLER).filter(|handler| !handler.is_empty()) {
+        let text = format!("{} is no handler that is known here; there are none", quoted(handler));
+        report.error(&At::Root.key("annotations").key(HANDLER), text);
     }
     linux::check(spec, &mut report);
     scheduling::check(spec, &mut report);
