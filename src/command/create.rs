@@ -4,7 +4,7 @@ use super::Env;
 use super::make::{self, Making};
 use crate::cli::CreateOptions;
 use crate::error::{Context, Result};
-use crate::host::console;
+use crate::host::{console, exe};
 use crate::wire::ToChild;
 
 /// Creates a container, which then waits for `start`.
@@ -16,6 +16,7 @@ pub fn run(env: &Env, options: &CreateOptions) -> Result<()> {
 }
 
 fn create(env: &Env, options: &CreateOptions) -> Result<()> {
+    exe::protect()?;
     let prepared = make::prepare(env, options, true)?;
     let mut making = Making::begin(env, &prepared.plan, prepared.state, prepared.bus, true)?;
     making.until_ready(&prepared.plan)?;

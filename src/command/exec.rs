@@ -6,12 +6,11 @@ use crate::child::{Gate, JoinFds};
 use crate::cli::{Config, ExecOptions, ExecProcess, ExecWait};
 use crate::error::{Context, Error, Result};
 use crate::host::agent::{self, Agent};
-use crate::host::console;
 use crate::host::foreground::{self, Signals};
 use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
-use crate::host::{cgroup, oom, probe, systemd};
+use crate::host::{cgroup, exe, oom, probe, systemd};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Target};
 use crate::spec::bundle::load_process;
@@ -34,6 +33,7 @@ pub fn run(env: &Env, options: &ExecOptions) -> Result<u8> {
 
 fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     refuse_later(options)?;
+    exe::protect()?;
     let dir = state::open(&env.root, &options.id)?;
     let state = dir.read_complete(&options.id)?;
     let Some(init) = state::init(&state) else {

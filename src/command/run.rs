@@ -5,6 +5,7 @@ use super::{Env, delete};
 use crate::cli::RunOptions;
 use crate::error::{Context, Result};
 use crate::host::console::{self, Relay};
+use crate::host::exe;
 use crate::host::foreground::{self, Signals};
 use crate::host::oom;
 use crate::host::receiver::Receiver;
@@ -22,6 +23,7 @@ pub fn run(env: &Env, options: &RunOptions) -> Result<u8> {
 }
 
 fn go(env: &Env, options: &RunOptions) -> Result<u8> {
+    exe::protect()?;
     let prepared = make::prepare(env, &options.create, options.detach)?;
     if !options.no_subreaper && !options.detach {
         sys::process::set_subreaper().context(|| "become a subreaper")?;

@@ -350,7 +350,7 @@ fn clone_beside_init(ground: &Ground, flags: u64, busy: io::Error) -> io::Result
 }
 
 /// The host's /proc, checked to be one.
-fn open_proc() -> Result<OwnedFd> {
+pub(super) fn open_proc() -> Result<OwnedFd> {
     let proc = sys::fs::openat(CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0).context(|| "/proc")?;
     if sys::fs::statfs_magic(proc.as_fd()).context(|| "/proc")? != PROC_MAGIC {
         return Err(Error::new("/proc: is not a proc filesystem"));

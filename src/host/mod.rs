@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod cgroup;
 pub mod console;
+pub mod exe;
 pub mod foreground;
 pub mod hold;
 pub mod hooks;

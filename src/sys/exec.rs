@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
 /// A NULL-terminated vector of strings, ready for execve(2).
@@ -62,6 +63,17 @@ impl CStringArray {
     pub fn strings(&self) -> &[CString] {
         &self.strings
     }
+}
+
+/// execveat(2) of an open file, which may be close-on-exec if it is no script; returns only if it failed.
+pub fn execve_file(file: BorrowedFd, argv: &CStringArray, envp: &CStringArray) -> io::Error {
+    let (empty, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: both vectors are NULL-terminated arrays of NUL-terminated strings that live here.
+    unsafe {
+        let (argv, envp) = (argv.pointers.as_ptr(), envp.pointers.as_ptr());
+        libc::syscall(libc::SYS_execveat, file.as_raw_fd(), empty, argv, envp, flags)
+    };
+    io::Error::last_os_error()
 }
 
 /// execve(2); returns only if it failed.

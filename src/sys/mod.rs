@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod exe;
 pub mod exec;
 pub mod fs;
 pub mod mount;
