@@ -20,9 +20,10 @@ TEST_PACKAGES := busybox-static util-linux
 BENCH_PACKAGES := busybox-static runc crun python3
 VM_PACKAGES := busybox-static python3 mmdebstrap e2fsprogs zstd xz-utils util-linux debian-archive-keyring
 
-# In the shell, not in make: gcc may be installed by this very run.
+# In the shell, not in make: gcc may be installed by this very run. The same flags, once, whatever the
+# caller has set: others would be another build of everything.
 STATIC = LIBSECCOMP_LINK_TYPE=static LIBSECCOMP_LIB_PATH="$${LIBSECCOMP_LIB_PATH:-/usr/lib/$$(gcc -print-multiarch)}" \
-	RUSTFLAGS="$${RUSTFLAGS:-} -C target-feature=+crt-static"
+	RUSTFLAGS="$(strip $(RUSTFLAGS) $(if $(findstring +crt-static,$(RUSTFLAGS)),,-C target-feature=+crt-static))"
 CARGO_FLAGS := --locked --target $(TARGET)
 
 .PHONY: help
