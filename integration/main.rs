@@ -61,6 +61,7 @@ mod resource_limits;
 mod rootfs;
 mod rootless;
 mod run;
+mod runtime_file;
 mod scheduling;
 mod seccomp;
 mod seccomp_notify;
@@ -150,6 +151,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     systemd_user::CASES,
     systemd_refused::CASES,
     cgroup_ownership::CASES,
+    runtime_file::CASES,
     bundle_examples::CASES,
 ];
 

@@ -10,7 +10,7 @@ use crate::host::foreground::{self, Signals};
 use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
-use crate::host::{cgroup, exe, oom, probe, systemd};
+use crate::host::{cgroup, console, exe, oom, probe, systemd};
 use crate::plan::namespaces::Kind;
 use crate::plan::{self, Options, Plan, Target};
 use crate::spec::bundle::load_process;

@@ -204,7 +204,7 @@ fn sealed_copy(exe: BorrowedFd) -> io::Result<OwnedFd> {
             unsafe { libc::sendfile(copy.as_raw_fd(), exe.as_raw_fd(), &raw mut offset, left as usize) };
         match check(sent as libc::c_long)? {
             0 => return Err(io::Error::from_raw_os_error(libc::EIO)),
-            sent => left -= sent as u64,
+            sent => left -= sent,
         }
     }
     // SAFETY: F_ADD_SEALS takes an integer.

@@ -127,8 +127,6 @@ pub struct Stat {
     pub ino: u64,
     /// Number of names; 0: it was removed.
     pub links: u64,
-    /// Bytes.
-    pub size: u64,
 }
 
 impl Stat {
@@ -182,7 +180,6 @@ fn stat_of(call: impl FnOnce(*mut libc::stat) -> i32) -> io::Result<Stat> {
         rdev: (libc::major(st.st_rdev), libc::minor(st.st_rdev)),
         ino: st.st_ino,
         links: st.st_nlink,
-        size: st.st_size as u64,
     })
 }
 
