@@ -14,6 +14,7 @@ pub(super) const ANNOTATIONS: Section = Section {
                 "a_file_of_the_annotations_that_cannot_be_opened_is_an_error",
             ],
         ),
+        row(Own, "`org.systemd.property.*`", &["an_annotation_is_a_property_of_the_scope"]),
         row(Own, "`run.oci.handler`", &["a_handler_that_is_not_there_is_an_error"]),
         row(Own, "`run.oci.pidfd_receiver`", &["a_pidfd_of_init_is_sent_where_an_annotation_says"]),
         row(Own, "`run.oci.seccomp.receiver`", &["the_receiver_of_an_annotation_is_an_agent"]),

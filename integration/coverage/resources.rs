@@ -1,6 +1,6 @@
 //! config-linux.md: `resources`, each of its fields.
 
-use super::{Must, Optional, Section, Should, row};
+use super::{May, Must, Optional, Section, Should, row};
 
 pub(super) const RESOURCES: Section = Section {
     title: "linux.resources",
@@ -49,6 +49,7 @@ pub(super) const RESOURCES: Section = Section {
         row(Optional, "`memory.swappiness`", &["how_memory_is_swapped_out_is_set"]),
         row(Optional, "`memory.disableOOMKiller`", &["a_program_with_too_much_memory_waits_if_told"]),
         row(Optional, "`memory.useHierarchy`", &["memory_is_counted_with_the_groups_below"]),
+        row(May, "`memory.checkBeforeUpdate`", &["a_limit_below_the_usage_is_refused_if_told"]),
         row(Optional, "`cpu.shares`", &["the_cpu_shares_are_set", "every_cpu_share_has_its_weight"]),
         row(
             Optional,
