@@ -45,6 +45,7 @@ mod mount_options;
 mod mounts;
 mod namespaces;
 mod nested_cgroups;
+mod net_devices;
 mod network_classes;
 mod out_of_memory;
 mod overlay_mounts;
@@ -67,11 +68,13 @@ mod seccomp;
 mod seccomp_notify;
 mod spec_and_features;
 mod state;
+mod subordinate_ids;
 mod suite;
 mod systemd;
 mod systemd_refused;
 mod systemd_user;
 mod terminal;
+mod time_namespace;
 mod tmpcopyup;
 mod unified;
 mod update;
@@ -116,6 +119,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     seccomp_notify::CASES,
     namespaces::CASES,
     user_namespaces::CASES,
+    time_namespace::CASES,
+    subordinate_ids::CASES,
+    net_devices::CASES,
     rootfs::CASES,
     mounts::CASES,
     mount_options::CASES,

@@ -23,6 +23,7 @@ mod exec;
 mod hooks;
 mod linux;
 mod mounts;
+mod namespaces;
 mod process;
 mod resources;
 mod systemd;
@@ -696,6 +697,7 @@ fn all() -> impl Iterator<Item = &'static Peer> {
         process::PEERS,
         resources::PEERS,
         systemd::PEERS,
+        namespaces::PEERS,
     ]
     .into_iter()
     .flatten()

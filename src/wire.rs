@@ -33,7 +33,10 @@ steps! {
     BecomeRoot
     NewNamespaces
     NewCgroupNamespace
+    NewTimeNamespace
+    TimeOffset
     Loopback
+    NetDevices
     RootPropagation
     RootOpen
     RootAttach
@@ -146,6 +149,8 @@ pub enum FromChild {
     HookEnded(Ended),
     /// The fd by which the calls that its filter notifies of are answered (seccomp_unotify(2)).
     Listener(OwnedFd),
+    /// Its network namespace, for the devices that belong there.
+    Network(OwnedFd),
     /// It ended, or executed the program, without a further word.
     Closed,
 }
@@ -158,6 +163,7 @@ const TAG_MOUNTED: u8 = 5;
 const TAG_HOOK_EXITED: u8 = 6;
 const TAG_HOOK_KILLED: u8 = 7;
 const TAG_LISTENER: u8 = 8;
+const TAG_NETWORK: u8 = 9;
 
 fn send_record(fd: BorrowedFd, record: &[u8; SIZE], pass: Option<BorrowedFd>) -> io::Result<()> {
     sys::socket::send(fd, record, pass)
@@ -223,6 +229,13 @@ pub fn send_listener(fd: BorrowedFd, listener: BorrowedFd) -> io::Result<()> {
     send_record(fd, &record, Some(listener))
 }
 
+/// Hands the network namespace to the host.
+pub fn send_network(fd: BorrowedFd, namespace: BorrowedFd) -> io::Result<()> {
+    let mut record = [0u8; SIZE];
+    record[0] = TAG_NETWORK;
+    send_record(fd, &record, Some(namespace))
+}
+
 /// Waits for the child's next record.
 pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
     let mut record = [0u8; SIZE];
@@ -251,6 +264,7 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
         (TAG_HOOK_EXITED, _) => Ok(FromChild::HookEnded(Ended::Exited(number as u8))),
         (TAG_HOOK_KILLED, _) => Ok(FromChild::HookEnded(Ended::Killed(number))),
         (TAG_LISTENER, Some(listener)) => Ok(FromChild::Listener(listener)),
+        (TAG_NETWORK, Some(namespace)) => Ok(FromChild::Network(namespace)),
         _ => Err(malformed()),
     }
 }
@@ -269,6 +283,8 @@ pub enum ToChild {
     Entered = b'e',
     /// The id maps of the new user namespace are written.
     Mapped = b'm',
+    /// The network devices are in its network namespace.
+    DevicesMoved = b'd',
     /// The hooks of the runtime namespace have run.
     HooksDone = b'h',
     /// Run the next hook of the container's namespaces, with the fd that comes along as the next of its

@@ -175,11 +175,11 @@ fn only_what_this_release_does_is_claimed() {
         "tierce.root.idmap",
     ];
     assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);
-    let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
+    let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
     assert_eq!(strings(&linux["namespaces"]), namespaces);
     let all_of_rdt = serde_json::json!({"enabled": true, "schemata": true, "monitoring": true});
     assert_eq!(linux["intelRdt"], all_of_rdt);
-    for missing in ["apparmor", "selinux", "netDevices"] {
+    for missing in ["apparmor", "selinux"] {
         assert_eq!(linux[missing]["enabled"], false, "{missing}");
     }
     let modes = [
@@ -194,6 +194,7 @@ fn only_what_this_release_does_is_claimed() {
     assert_eq!(strings(&linux["memoryPolicy"]["modes"]), modes);
     let flags = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
     assert_eq!(strings(&linux["memoryPolicy"]["flags"]), flags);
+    assert_eq!(linux["netDevices"]["enabled"], true);
     assert_eq!(linux["mountExtensions"]["idmap"]["enabled"], true);
     let expected =
         serde_json::json!({"v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true});
@@ -224,6 +225,6 @@ fn oci_spec_reads_it() {
     let read: Features = serde_json::from_value(features()).unwrap();
     assert_eq!(read.oci_version_max(), "1.3.0");
     let linux = read.linux().as_ref().unwrap();
-    assert_eq!(linux.namespaces().as_ref().unwrap().len(), 7);
+    assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
     assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
 }

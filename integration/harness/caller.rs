@@ -23,6 +23,8 @@ pub enum From {
     Login,
     /// From a unit of the system's service manager, by this command, which takes care of the user.
     Service(Vec<String>),
+    /// From other namespaces, by this command of root's, which takes care of the user if there is one.
+    Private(Vec<String>),
 }
 
 impl From {
@@ -31,7 +33,9 @@ impl From {
         match self {
             From::Here | From::Login => (Vec::new(), false),
             From::Session(command) => (command.iter().map(OsString::from).collect(), false),
-            From::Service(command) => (command.iter().map(OsString::from).collect(), true),
+            From::Service(command) | From::Private(command) => {
+                (command.iter().map(OsString::from).collect(), true)
+            }
             From::Cgroup(dir) => {
                 let enter = format!("echo 0 >{}/cgroup.procs && exec \"$@\"", dir.display());
                 let mut line: Vec<OsString> = vec![busybox.into()];
@@ -48,7 +52,7 @@ impl From {
 
     pub(super) fn envs(&self) -> Vec<(OsString, OsString)> {
         match self {
-            From::Here | From::Cgroup(_) | From::Service(_) => Vec::new(),
+            From::Here | From::Cgroup(_) | From::Service(_) | From::Private(_) => Vec::new(),
             From::Session(_) | From::Login => vec![("XDG_RUNTIME_DIR".into(), runtime_dir().into())],
         }
     }

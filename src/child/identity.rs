@@ -42,7 +42,10 @@ pub(super) fn assume(process: &Process) -> Done {
     }
     // Groups and gid need CAP_SETGID, which a change of the uid takes away.
     if let Some(groups) = &identity.groups {
-        sys::process::setgroups(groups).at(Step::Groups, 0)?;
+        match sys::process::setgroups(groups) {
+            Err(e) if identity.groups_may_be_denied && errno(&e) == libc::EPERM => {}
+            done => done.at(Step::Groups, 0)?,
+        }
     }
     sys::process::set_keepcaps(true).at(Step::Ids, 0)?;
     sys::process::setgid(identity.gid).at(Step::Ids, 1)?;

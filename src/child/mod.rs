@@ -17,6 +17,7 @@ mod sandbox;
 mod scheduling;
 mod target;
 mod terminal;
+mod time;
 
 pub(crate) use mounts::open_bind;
 

@@ -1,6 +1,6 @@
 //! Into the container: a new one, or one that is there.
 
-use super::{At, Done, Fds, rootfs, terminal};
+use super::{At, Done, Fds, rootfs, terminal, time};
 use crate::plan::namespaces::Kind;
 use crate::plan::process::Process;
 use crate::plan::{Container, Sysctl, Target};
@@ -17,6 +17,7 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
         // Before the maps are written no id is ours, and no file can be made.
         wire::expect(fds.host.as_fd(), ToChild::Mapped).at(Step::NewNamespaces, 0)?;
     }
+    let offsets = time::open(namespaces, fds.proc)?;
     // From here on processes of a joined namespace may see this one: not dumpable, it cannot be
     // traced, nor its fds opened through /proc (CVE-2016-9962). Not before the maps: an ordinary user
     // writes them through /proc, which belongs to root when not dumpable.
@@ -28,6 +29,10 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
             // Joining it undoes this by /proc/sys/fs/suid_dumpable.
             sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
         }
+    }
+    // Before another process takes over: it will be born in it.
+    if namespaces.new_time {
+        time::enter(namespaces, fds.proc, offsets)?;
     }
     let mut unshare = namespaces.unshare;
     if namespaces.hop {
@@ -46,6 +51,12 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
     }
     if namespaces.is_new(Kind::Network) {
         sys::netdev::loopback_up().at(Step::Loopback, 0)?;
+    }
+    if !container.net_devices.is_empty() {
+        // Only now is there a namespace, and before anything that may ask for the devices.
+        let own = sys::fs::openat(fds.proc, c"self/ns/net", libc::O_RDONLY, 0).at(Step::NetDevices, 0)?;
+        wire::send_network(fds.host.as_fd(), own.as_fd()).at(Step::NetDevices, 0)?;
+        wire::expect(fds.host.as_fd(), ToChild::DevicesMoved).at(Step::NetDevices, 0)?;
     }
     if let Some(name) = &container.hostname {
         sys::ns::sethostname(name).at(Step::Hostname, 0)?;

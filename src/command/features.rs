@@ -20,7 +20,7 @@ pub fn features() -> Value {
         "hooks": hooks::Kind::ALL.map(hooks::Kind::name),
         "mountOptions": sorted(mounts::known_options()),
         "linux": {
-            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"],
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
             "capabilities": identity::CAPABILITIES.as_slice(),
             "cgroup": {"v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true},
             "seccomp": {
@@ -36,7 +36,7 @@ pub fn features() -> Value {
             "memoryPolicy": {"modes": names(MEMORY_MODES), "flags": names(MEMORY_FLAGS)},
             "intelRdt": {"enabled": true, "schemata": true, "monitoring": true},
             "mountExtensions": {"idmap": {"enabled": true}},
-            "netDevices": {"enabled": false},
+            "netDevices": {"enabled": true},
         },
         "annotations": {
             "io.github.seccomp.libseccomp.version": seccomp::libseccomp_version(),

@@ -333,7 +333,9 @@ impl Making {
     /// Nothing is undone any more.
     pub fn keep(mut self) -> Launched {
         self.keep = true;
-        self.launched.take().unwrap_or_else(|| unreachable!("begin() has launched it"))
+        let mut launched = self.launched.take().unwrap_or_else(|| unreachable!("begin() has launched it"));
+        launched.keep_devices();
+        launched
     }
 }
 
@@ -342,7 +344,8 @@ impl Drop for Making {
         if self.keep {
             return;
         }
-        if let Some(launched) = &self.launched {
+        // Dropped here: its network devices come back before the poststop hooks look.
+        if let Some(launched) = self.launched.take() {
             launched.kill();
             self.state.pid = launched.pid;
         }

@@ -79,7 +79,8 @@ fn until_let_in(gate: BorrowedFd, state: &State) -> Result<()> {
             FromChild::Ready => return Ok(()),
             FromChild::Closed => return Err(ended(state)),
             FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
-            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Listener(_) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) => {}
+            FromChild::Listener(_) | FromChild::Network(_) => {}
         }
     }
 }
@@ -95,7 +96,7 @@ fn until_running(gate: BorrowedFd, mut agent: Option<Agent>, state: &State) -> R
                 wire::tell(gate, ToChild::Listening).map_err(|_| gone())?;
             }
             FromChild::Ready | FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
-            FromChild::Mounted | FromChild::HookEnded(_) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Network(_) => {}
         }
     }
     match state::has_executed(state.pid) {

@@ -1,26 +1,38 @@
 //! The id maps of a new user namespace (user_namespaces(7)).
 
+use super::subids;
 use crate::error::{Context, Result};
-use crate::plan::namespaces::UserMaps;
+use crate::plan::describe;
+use crate::plan::namespaces::{IdKind, IdMap, UserMaps};
 use crate::sys;
 use crate::sys::process::Cloned;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Writes the maps of the process `pid` through the host's /proc.
+/// Writes the maps of the process `pid` through the host's /proc, or has them written.
 ///
 /// # Errors
-/// The kernel refuses a map: overlapping ranges, ids that the caller may not map.
+/// The kernel or a helper refuses a map: ids that the caller may not map.
 pub fn write(proc: BorrowedFd, pid: i32, maps: &UserMaps) -> Result<()> {
-    write_both(proc, pid, maps, ["linux.uidMappings", "linux.gidMappings"])
+    write_both(proc, pid, maps, [IdKind::Uid, IdKind::Gid].map(IdKind::location))
 }
 
 fn write_both(proc: BorrowedFd, pid: i32, maps: &UserMaps, [uids, gids]: [&str; 2]) -> Result<()> {
-    write_file(proc, pid, "uid_map", &maps.uid_map).context(|| format!("{uids}: write uid_map"))?;
+    write_map(proc, pid, &maps.uid, uids)?;
     if maps.deny_setgroups {
-        write_file(proc, pid, "setgroups", "deny").context(|| format!("{gids}: write setgroups"))?;
+        write_file(proc, pid, "setgroups", "deny")
+            .map_err(|e| describe::id_map(&format!("{gids}: write setgroups"), "", &e))?;
     }
-    write_file(proc, pid, "gid_map", &maps.gid_map).context(|| format!("{gids}: write gid_map"))
+    write_map(proc, pid, &maps.gid, gids)
+}
+
+fn write_map(proc: BorrowedFd, pid: i32, map: &IdMap, location: &str) -> Result<()> {
+    if map.by_helper {
+        return subids::write(pid, map);
+    }
+    let file = map.kind.file();
+    write_file(proc, pid, file, &map.text)
+        .map_err(|e| describe::id_map(&format!("{location}: write {file}"), &map.text, &e))
 }
 
 /// Writes one file of `/proc/PID`.

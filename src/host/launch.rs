@@ -5,7 +5,7 @@ use crate::child::{self, Fds, Gate, JoinFds};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Cgroup};
 use crate::host::trees::Trees;
-use crate::host::{hooks, idmap, scheduling};
+use crate::host::{hooks, idmap, netdev, scheduling};
 use crate::log;
 use crate::plan::hooks::Hook;
 use crate::plan::namespaces::{Join, Kind, NamespacePlan};
@@ -23,6 +23,9 @@ use std::os::unix::fs::MetadataExt;
 
 /// PROC_SUPER_MAGIC
 const PROC_MAGIC: i64 = 0x9fa0;
+
+/// Name of the barrier that the child has reached when its network devices are there.
+const MOVED: &str = "network devices moved";
 
 /// Name of the barrier that the child has reached when all is mounted.
 const MOUNTED: &str = "mounted";
@@ -58,6 +61,8 @@ pub struct Launched {
     pub agent: Option<Agent>,
     /// It waits until it is told that it is in its cgroup.
     pub outside: bool,
+    /// They come back unless the container is kept.
+    devices: Option<netdev::Moved>,
     socket: OwnedFd,
     /// The host's.
     proc: OwnedFd,
@@ -147,8 +152,17 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
             return Err(cgroup.unwrap_or_else(|| describe::clone_failed(namespaces, &e)));
         }
     };
-    let last_barrier = "cloned";
-    let launched = Launched { pid, pidfd, terminal: None, agent: None, outside, socket, proc, last_barrier };
+    let launched = Launched {
+        pid,
+        pidfd,
+        terminal: None,
+        agent: None,
+        outside,
+        devices: None,
+        socket,
+        proc,
+        last_barrier: "cloned",
+    };
     borrowed.leave().inspect_err(|_| launched.kill())?;
     Ok(launched)
 }
@@ -167,7 +181,7 @@ impl Launched {
     /// Does for the child what it cannot do by itself. On an error nothing is left running.
     ///
     /// # Errors
-    /// Maps that the kernel refuses.
+    /// Maps that the kernel refuses, network devices that cannot be moved.
     pub fn assist(&mut self, plan: &Plan) -> Result<()> {
         self.write_for_it(plan).inspect_err(|_| self.kill())
     }
@@ -186,7 +200,11 @@ impl Launched {
             self.tell(ToChild::Mapped)?;
             self.last_barrier = "mapped";
         }
-        Ok(())
+        // At once, as nothing else may be said to the child before.
+        match &plan.sandbox {
+            Sandbox::New(container) if !container.net_devices.is_empty() => self.until(MOVED, plan),
+            Sandbox::New(_) | Sandbox::Join(_) => Ok(()),
+        }
     }
 
     /// Readable when the child says something, or runs its program, or is gone.
@@ -231,6 +249,9 @@ impl Launched {
             match self.next(plan)? {
                 FromChild::Mounted => self.last_barrier = MOUNTED,
                 FromChild::Ready => self.last_barrier = READY,
+                FromChild::Network(namespace) => {
+                    self.move_devices(plan, namespace.as_fd()).inspect_err(|_| self.kill())?;
+                }
                 FromChild::Closed => return Err(self.died(plan)),
                 FromChild::Failure(_)
                 | FromChild::Terminal(_)
@@ -289,9 +310,25 @@ impl Launched {
                 self.hand_over(fd).inspect_err(|_| self.kill())?;
                 self.next(plan)
             }
-            other @ (FromChild::Ready | FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Closed) => {
-                Ok(other)
-            }
+            other @ (FromChild::Ready
+            | FromChild::Mounted
+            | FromChild::HookEnded(_)
+            | FromChild::Network(_)
+            | FromChild::Closed) => Ok(other),
+        }
+    }
+
+    fn move_devices(&mut self, plan: &Plan, namespace: BorrowedFd) -> Result<()> {
+        let Sandbox::New(container) = &plan.sandbox else { return Ok(()) };
+        self.devices = Some(netdev::move_all(&container.net_devices, namespace)?);
+        self.last_barrier = MOVED;
+        self.tell(ToChild::DevicesMoved)
+    }
+
+    /// The container is there to stay, and what was moved into it.
+    pub fn keep_devices(&mut self) {
+        if let Some(devices) = self.devices.take() {
+            devices.keep();
         }
     }
 

@@ -6,6 +6,7 @@ mod mounts;
 pub mod scheduling;
 
 use super::namespaces::{Kind, NamespacePlan, UserNamespace};
+use super::net_devices::NetDevice;
 use super::{Container, Plan, Sandbox, identity, seccomp};
 use crate::error::{Error, errno_text};
 use crate::spec::annotations::ROOT_IDMAP;
@@ -102,6 +103,7 @@ fn in_container(container: &Container, f: &Failure) -> Option<Error> {
             let path = container.readonly.get(index)?;
             simple(&format!("linux.readonlyPaths[{index}] ({})", path.display()))
         }
+        Step::NetDevices => simple("linux.netDevices: hand over the network namespace"),
         Step::Hostname => simple("hostname"),
         Step::Domainname => simple("domainname"),
         Step::Sysctl => {
@@ -109,6 +111,25 @@ fn in_container(container: &Container, f: &Failure) -> Option<Error> {
             let error = simple(&format!("linux.sysctl[{:?}]: write {:?}", sysctl.key, sysctl.value))?;
             Some(match f.errno {
                 libc::ENOENT => error.hint("this kernel does not have that parameter"),
+                _ => error,
+            })
+        }
+        Step::NewTimeNamespace => {
+            let error = simple("linux.namespaces: make the time namespace")?;
+            Some(match (f.errno, f.index) {
+                // Also of a kernel that is older than they are.
+                (libc::EINVAL, 1) | (libc::ENOENT, _) => {
+                    error.hint("this kernel has no time namespaces (CONFIG_TIME_NS)")
+                }
+                _ => namespace_hint(error, f.errno),
+            })
+        }
+        Step::TimeOffset => {
+            let offset = container.namespaces.time_offsets.get(index)?;
+            let error = simple(&format!("linux.timeOffsets.{}: {}", offset.clock, offset.line.trim_end()))?;
+            Some(match f.errno {
+                libc::ERANGE => error.hint("the clock would be before 0, or beyond 146 years"),
+                libc::EPERM => error.hint("setting a clock needs CAP_SYS_TIME"),
                 _ => error,
             })
         }
@@ -164,7 +185,15 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
         },
         Step::Ids if f.index == 1 => simple(format!("process.user.gid: {}", identity.gid)),
         Step::Ids => simple(format!("process.user.uid: {}", identity.uid)),
-        Step::Groups => simple(format!("process.user.additionalGids: {:?}", identity.groups)),
+        Step::Groups => {
+            let groups = identity.groups.as_deref().unwrap_or_default();
+            let error = simple(format!("process.user.additionalGids: {groups:?}"));
+            match f.errno {
+                libc::EPERM => error.hint("setgroups(2) is denied in that user namespace"),
+                libc::EINVAL => error.hint("that user namespace does not map all of them"),
+                _ => error,
+            }
+        }
         Step::BoundingSet => simple(format!("process.capabilities.bounding: drop {}", cap())),
         Step::AmbientSet => simple(format!("process.capabilities.ambient: {}", cap())),
         Step::Capabilities => simple("process.capabilities".into()),
@@ -305,6 +334,43 @@ pub fn bind_source(container: &Container, index: usize, step: Step, e: &io::Erro
 pub fn root_idmap(path: &CStr, e: &io::Error) -> Error {
     let what = format!("annotations[{ROOT_IDMAP:?}]: map the ids of root.path {}", text(path));
     mounts::idmap_hint(Error::errno(what, errno(e)), errno(e))
+}
+
+/// A network device cannot be moved.
+pub fn net_device(device: &NetDevice, e: &io::Error) -> Error {
+    let error = Error::errno(format!("{}: move to {:?}", device.location(), device.new_name), errno(e));
+    match errno(e) {
+        libc::ENODEV => error.hint("the network namespace of the caller has no device of that name"),
+        libc::EPERM => error.hint("CAP_NET_ADMIN is needed in both network namespaces"),
+        libc::EINVAL => error.hint("this kind of device cannot leave its network namespace"),
+        libc::EACCES => error.hint("IPv6 addresses need net.ipv6.conf.*.disable_ipv6=0 in the container"),
+        _ => error,
+    }
+}
+
+/// Its name is that of another.
+pub fn net_device_name_taken(device: &NetDevice) -> Error {
+    let location = device.location();
+    let name = &device.new_name;
+    match device.is_template() {
+        true => Error::new(format!("{location}.name: {name:?} has no number that gives a name of 15 bytes")),
+        false => Error::new(format!("{location}: the container has a network device {name:?} already")),
+    }
+}
+
+/// A map of ids was refused by the kernel.
+pub fn id_map(what: &str, text: &str, e: &io::Error) -> Error {
+    /// A page; what is written must be shorter (user_namespaces(7)).
+    const PAGE: usize = 4096;
+    let error = Error::errno(what, errno(e));
+    match errno(e) {
+        libc::EINVAL if text.len() >= PAGE => error.hint(format!(
+            "its {} bytes are more than the kernel takes, which is less than a page",
+            text.len()
+        )),
+        libc::EPERM => error.hint("the caller may not map these ids in its own user namespace"),
+        _ => error,
+    }
 }
 
 /// oom_score_adj was refused.

@@ -38,6 +38,8 @@ pub struct Identity {
     /// Supplementary groups; `None` keeps what the caller has, where setgroups(2) is denied or an
     /// annotation says so.
     pub groups: Option<Vec<u32>>,
+    /// None are asked for, in a user namespace that may deny setgroups(2): then keep what the caller has.
+    pub groups_may_be_denied: bool,
     /// File mode creation mask.
     pub umask: u32,
     /// Capabilities to drop from the bounding set.
@@ -121,6 +123,9 @@ pub fn plan(
                 None
             }
         },
+        groups_may_be_denied: user == UserNamespace::Joined
+            && facts.uid != 0
+            && process.user.additional_gids.is_empty(),
         umask: process.user.umask.unwrap_or(0o022),
         bounding_drop: (0..=facts.last_cap).filter(|cap| bounding >> cap & 1 == 0).collect(),
         caps: CapSets { effective, permitted, inheritable },
@@ -179,7 +184,9 @@ fn keeps_groups(process: &Process) -> Option<String> {
 fn groups(process: &Process, user: UserNamespace, facts: &Facts) -> Result<Option<Vec<u32>>> {
     let denied = match user {
         UserNamespace::New { deny_setgroups } => deny_setgroups,
-        UserNamespace::Joined | UserNamespace::Caller => facts.uid != 0,
+        // The child finds out.
+        UserNamespace::Joined => false,
+        UserNamespace::Caller => facts.uid != 0,
     };
     let wanted = &process.user.additional_gids;
     match (denied, wanted.is_empty()) {

@@ -12,6 +12,7 @@ pub mod hooks;
 pub mod identity;
 pub mod mounts;
 pub mod namespaces;
+pub mod net_devices;
 pub mod path;
 pub mod print;
 pub mod process;
@@ -122,6 +123,8 @@ pub struct Container {
     pub console: Option<InRoot>,
     /// Nodes and links of /dev.
     pub devices: devices::DevicePlan,
+    /// Network devices that are moved into it.
+    pub net_devices: Vec<net_devices::NetDevice>,
     /// Kernel parameters: path below /proc/sys, value, key as configured.
     pub sysctls: Vec<Sysctl>,
     /// linux.maskedPaths
@@ -232,6 +235,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         id_namespaces,
         console: devices.links.first().and_then(|_| InRoot::new("/dev/console")),
         devices,
+        net_devices: net_devices::plan(&linux.net_devices),
         sysctls: sysctls(linux)?,
         masked: in_root("maskedPaths", &linux.masked_paths)?,
         readonly: in_root("readonlyPaths", &linux.readonly_paths)?,

@@ -2,11 +2,12 @@
 
 use super::Facts;
 use crate::error::{Error, Result, Violation};
-use crate::spec::config::{IdMapping, Linux};
+use crate::spec::config::{self, IdMapping, Linux};
+pub use crate::spec::validate::CLOCKS;
 use std::ffi::CString;
 use std::fmt::Write as _;
 
-/// A kind of namespace that this release can make and join.
+/// A kind of namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -16,14 +17,15 @@ pub enum Kind {
     Ipc,
     Uts,
     Cgroup,
+    Time,
     Mount,
 }
 
 impl Kind {
     /// In the order in which they are joined: the user namespace first, because it brings the
     /// capabilities for the others; the mount namespace last, because it takes the paths away.
-    pub const ALL: [Kind; 7] =
-        [Kind::User, Kind::Pid, Kind::Network, Kind::Ipc, Kind::Uts, Kind::Cgroup, Kind::Mount];
+    pub const ALL: [Kind; 8] =
+        [Kind::User, Kind::Pid, Kind::Network, Kind::Ipc, Kind::Uts, Kind::Cgroup, Kind::Time, Kind::Mount];
 
     /// As config.json spells it.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Ipc => "ipc",
             Kind::Uts => "uts",
             Kind::Cgroup => "cgroup",
+            Kind::Time => "time",
             Kind::Mount => "mount",
         }
     }
@@ -47,6 +50,7 @@ impl Kind {
             Kind::Ipc => libc::CLONE_NEWIPC,
             Kind::Uts => libc::CLONE_NEWUTS,
             Kind::Cgroup => libc::CLONE_NEWCGROUP,
+            Kind::Time => libc::CLONE_NEWTIME,
             Kind::Mount => libc::CLONE_NEWNS,
         }) as u64
     }
@@ -60,6 +64,7 @@ impl Kind {
             Kind::Ipc => "ipc",
             Kind::Uts => "uts",
             Kind::Cgroup => "cgroup",
+            Kind::Time => "time",
             Kind::Mount => "mnt",
         }
     }
@@ -81,15 +86,86 @@ pub struct Join {
     pub index: usize,
 }
 
-/// The maps of a new user namespace, as they are written to /proc/PID (user_namespaces(7)).
+/// Which of the two maps of a user namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum IdKind {
+    Uid,
+    Gid,
+}
+
+impl IdKind {
+    /// Where it comes from.
+    pub fn location(self) -> &'static str {
+        match self {
+            IdKind::Uid => "linux.uidMappings",
+            IdKind::Gid => "linux.gidMappings",
+        }
+    }
+
+    /// Its file below `/proc/PID`.
+    pub fn file(self) -> &'static str {
+        match self {
+            IdKind::Uid => "uid_map",
+            IdKind::Gid => "gid_map",
+        }
+    }
+
+    /// The program that writes it for an ordinary user.
+    pub fn helper(self) -> &'static str {
+        match self {
+            IdKind::Uid => "newuidmap",
+            IdKind::Gid => "newgidmap",
+        }
+    }
+
+    /// The file by which root lets that happen.
+    pub fn grants(self) -> &'static str {
+        match self {
+            IdKind::Uid => "/etc/subuid",
+            IdKind::Gid => "/etc/subgid",
+        }
+    }
+}
+
+/// A map of a new user namespace (user_namespaces(7)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdMap {
+    /// Which.
+    pub kind: IdKind,
+    /// Its lines, as the kernel takes them.
+    pub text: String,
+    /// Not the caller may write it, but newuidmap(1) or newgidmap(1).
+    pub by_helper: bool,
+    /// The uid of the caller, and the id of this kind that the caller can map alone.
+    pub caller: (u32, u32),
+}
+
+impl IdMap {
+    /// One that the caller writes.
+    pub fn of_caller(kind: IdKind, mappings: &[IdMapping]) -> IdMap {
+        IdMap { kind, text: text(mappings), by_helper: false, caller: (0, 0) }
+    }
+}
+
+/// The maps of a new user namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserMaps {
-    /// Contents of uid_map.
-    pub uid_map: String,
-    /// Contents of gid_map.
-    pub gid_map: String,
-    /// An unprivileged writer of gid_map must deny setgroups first.
+    /// Of user ids.
+    pub uid: IdMap,
+    /// Of group ids.
+    pub gid: IdMap,
+    /// An unprivileged writer of gid_map must deny setgroups first; newgidmap(1) need not.
     pub deny_setgroups: bool,
+}
+
+/// The offset of a clock in a new time namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeOffset {
+    /// `monotonic` or `boottime`.
+    pub clock: &'static str,
+    /// Line of /proc/PID/timens_offsets.
+    pub line: String,
 }
 
 /// Whose ids and capabilities a process has.
@@ -119,6 +195,11 @@ pub struct NamespacePlan {
     /// The child unshares the cgroup namespace by itself: its root is the cgroup that the caller
     /// is in at that moment (cgroup_namespaces(7)).
     pub new_cgroup: bool,
+    /// The child unshares the time namespace by itself: its clocks can be set only while nobody is in it
+    /// (time_namespaces(7)).
+    pub new_time: bool,
+    /// The clocks of a new time namespace.
+    pub time_offsets: Vec<TimeOffset>,
     /// Joined by the host for the moment of the clone, so that the child is born in them.
     pub host_joins: Vec<Join>,
     /// Joined by the child.
@@ -172,9 +253,8 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
     let mut joins = Vec::new();
     for (index, namespace) in linux.namespaces.iter().enumerate() {
         let location = format!("linux.namespaces[{index}]");
-        let kind = Kind::from_name(&namespace.typ).ok_or_else(|| {
-            Error::not_supported_yet(format!("{location}: the {} namespace", namespace.typ))
-        })?;
+        let kind = Kind::from_name(&namespace.typ)
+            .ok_or_else(|| Error::new(format!("{location}.type: {:?} is unknown", namespace.typ)))?;
         match namespace.path.as_deref() {
             None | Some("") => plan.new.push(kind),
             Some(path) => joins.push(Join { kind, path: super::c_string(&location, path)?, index }),
@@ -192,7 +272,10 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
         }]));
     }
     plan.new_cgroup = plan.is_new(Kind::Cgroup);
-    let new: u64 = plan.new.iter().filter(|k| **k != Kind::Cgroup).map(|k| k.flag()).sum();
+    plan.new_time = plan.is_new(Kind::Time);
+    plan.time_offsets = time_offsets(linux);
+    let at_once = plan.new.iter().filter(|k| !matches!(k, Kind::Cgroup | Kind::Time));
+    let new: u64 = at_once.map(|k| k.flag()).sum();
     if plan.is_new(Kind::User) {
         // Namespaces that are made by the same clone would be set up by an id that is not mapped
         // yet; only the pid namespace must be made by it.
@@ -212,39 +295,38 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
     Ok(plan)
 }
 
-fn maps(linux: &Linux, facts: &Facts) -> Result<UserMaps> {
-    let privileged = facts.uid == 0;
-    if !privileged {
-        only_own_id("linux.uidMappings", &linux.uid_mappings, facts.uid)?;
-        only_own_id("linux.gidMappings", &linux.gid_mappings, facts.gid)?;
-    }
-    for (path, mappings) in
-        [("linux.uidMappings", &linux.uid_mappings), ("linux.gidMappings", &linux.gid_mappings)]
-    {
-        if !mapped(mappings, 0) {
-            let text = "does not map id 0, as which the container is set up".into();
-            return Err(Error::invalid(vec![Violation { path: path.into(), text }]));
-        }
-    }
-    Ok(UserMaps {
-        uid_map: text(&linux.uid_mappings),
-        gid_map: text(&linux.gid_mappings),
-        deny_setgroups: !privileged,
-    })
+fn time_offsets(linux: &Linux) -> Vec<TimeOffset> {
+    let of = |clock: &'static str| {
+        let config::TimeOffset { secs, nanosecs } = linux.time_offsets.get(clock)?;
+        Some(TimeOffset { clock, line: format!("{clock} {secs} {nanosecs}\n") })
+    };
+    CLOCKS.into_iter().filter_map(of).collect()
 }
 
-/// Without privileges the kernel takes one line, with the caller's own id (user_namespaces(7)).
-fn only_own_id(path: &str, mappings: &[IdMapping], own: u32) -> Result<()> {
-    match mappings {
-        [IdMapping { host_id, size: 1, .. }] if *host_id == own => Ok(()),
-        _ => Err(Error::not_supported_yet(format!(
-            "{path}: as an ordinary user more than the one id {own} (subordinate ids, newuidmap(1))"
-        ))),
+fn maps(linux: &Linux, facts: &Facts) -> Result<UserMaps> {
+    let uid = id_map(IdKind::Uid, &linux.uid_mappings, facts)?;
+    let gid = id_map(IdKind::Gid, &linux.gid_mappings, facts)?;
+    let deny_setgroups = facts.uid != 0 && !gid.by_helper;
+    Ok(UserMaps { uid, gid, deny_setgroups })
+}
+
+fn id_map(kind: IdKind, mappings: &[IdMapping], facts: &Facts) -> Result<IdMap> {
+    if !mapped(mappings, 0) {
+        let text = "does not map id 0, as which the container is set up".into();
+        return Err(Error::invalid(vec![Violation { path: kind.location().into(), text }]));
     }
+    let own = match kind {
+        IdKind::Uid => facts.uid,
+        IdKind::Gid => facts.gid,
+    };
+    // Without privileges the kernel takes one line, with the caller's own id (user_namespaces(7)).
+    let own_alone = matches!(mappings, [IdMapping { host_id, size: 1, .. }] if *host_id == own);
+    let by_helper = facts.uid != 0 && !own_alone;
+    Ok(IdMap { by_helper, caller: (facts.uid, own), ..IdMap::of_caller(kind, mappings) })
 }
 
 /// The lines of a map.
-pub(super) fn text(mappings: &[IdMapping]) -> String {
+fn text(mappings: &[IdMapping]) -> String {
     mappings.iter().fold(String::new(), |mut text, m| {
         let _ = writeln!(text, "{} {} {}", m.container_id, m.host_id, m.size);
         text
@@ -255,3 +337,6 @@ pub(super) fn text(mappings: &[IdMapping]) -> String {
 pub fn mapped(mappings: &[IdMapping], id: u32) -> bool {
     mappings.iter().any(|m| id >= m.container_id && id - m.container_id < m.size)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::cgroup::unit::UnitManager;
 use super::cgroup::{Absent, DeviceAccess, LEAF, Version, Write, directory};
 use super::hooks::{self, HookPlan};
 use super::mounts::Source;
-use super::namespaces::{Join, Kind};
+use super::namespaces::{IdMap, Join, Kind};
 use super::process::Process;
 use super::{Container, Plan, Sandbox};
 use crate::spec::annotations::{PIDFD_RECEIVER, ROOT_IDMAP};
@@ -174,16 +174,30 @@ fn host_after_clone(out: &mut Lines, c: &Container, process: Option<&Process>) {
         out.add("write", format!("\"{adj}\" to oom_score_adj"), "process.oomScoreAdj");
     }
     if let Some(maps) = &c.namespaces.maps {
-        let one_line = |map: &str| map.trim_end().replace('\n', ", ");
-        out.add("write", format!("{:?} to uid_map", one_line(&maps.uid_map)), "linux.uidMappings");
+        id_map(out, &maps.uid);
         if maps.deny_setgroups {
             out.add("write", "\"deny\" to setgroups", "linux.gidMappings");
         }
-        out.add("write", format!("{:?} to gid_map", one_line(&maps.gid_map)), "linux.gidMappings");
+        id_map(out, &maps.gid);
     }
     if let Some(receiver) = &c.pidfd_receiver {
         let object = format!("a pidfd of init to the socket {}", receiver.display());
         out.add("send", object, format!("annotations[{PIDFD_RECEIVER:?}]"));
+    }
+}
+
+fn id_map(out: &mut Lines, map: &IdMap) {
+    let location = map.kind.location();
+    match map.by_helper {
+        true => out.add(
+            "run",
+            format!("{} PID {}", map.kind.helper(), map.text.trim_end().replace('\n', " ")),
+            location,
+        ),
+        false => {
+            let lines = map.text.trim_end().replace('\n', ", ");
+            out.add("write", format!("{lines:?} to {}", map.kind.file()), location);
+        }
     }
 }
 
@@ -199,6 +213,14 @@ fn namespaces(out: &mut Lines, c: &Container) {
     out.add("setsid", "a new session", "");
     for join in &c.namespaces.child_joins {
         add_join(out, "setns", join);
+    }
+    if c.namespaces.new_time {
+        out.add("unshare", new_namespaces(Kind::Time.flag()), "linux.namespaces");
+        for offset in &c.namespaces.time_offsets {
+            let location = format!("linux.timeOffsets.{}", offset.clock);
+            out.add("write", format!("{:?} to timens_offsets", offset.line.trim_end()), location);
+        }
+        out.add("setns", "that time namespace", "linux.namespaces");
     }
     let mut unshare = c.namespaces.unshare;
     if c.namespaces.hop {
@@ -219,6 +241,13 @@ fn namespaces(out: &mut Lines, c: &Container) {
     if c.namespaces.is_new(Kind::Network) {
         out.add("bring up", "lo", "");
     }
+    out.by = "host";
+    for device in &c.net_devices {
+        let object =
+            format!("{} into the container's network namespace, as {}", device.name, device.new_name);
+        out.add("move", object, device.location());
+    }
+    out.by = "container";
     if let Some(name) = &c.hostname {
         out.add("sethostname", lossy(name), "hostname");
     }

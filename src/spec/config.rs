@@ -19,7 +19,7 @@ pub use resources::{
 
 pub use intel_rdt::IntelRdt;
 pub use process::*;
-use read::{map, map_or_default, null_default, object, objects, optional_objects};
+use read::{map, map_or_default, null_default, object, objects, objects_by_name, optional_objects};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -178,13 +178,15 @@ pub struct Linux {
     /// Gid map of a new user namespace.
     #[serde(deserialize_with = "objects")]
     pub gid_mappings: Vec<IdMapping>,
-    /// Offsets of a new time namespace.
-    pub time_offsets: Option<Value>,
+    /// Offsets of a new time namespace, by clock.
+    #[serde(deserialize_with = "objects_by_name")]
+    pub time_offsets: BTreeMap<String, TimeOffset>,
     /// Device nodes to make.
     #[serde(deserialize_with = "objects")]
     pub devices: Vec<Device>,
-    /// Network interfaces to move into the container.
-    pub net_devices: Option<Value>,
+    /// Network interfaces to move into the container, by their name in the runtime's namespace.
+    #[serde(deserialize_with = "objects_by_name")]
+    pub net_devices: BTreeMap<String, NetDevice>,
     /// Where the container's cgroup is.
     pub cgroups_path: Option<String>,
     /// cgroup limits.
@@ -226,6 +228,26 @@ pub struct Namespace {
     pub typ: String,
     /// An existing namespace to join.
     pub path: Option<String>,
+}
+
+/// The offset of a clock in a time namespace.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct TimeOffset {
+    /// Seconds, which may be negative.
+    #[serde(deserialize_with = "null_default")]
+    pub secs: i64,
+    /// Nanoseconds on top of these.
+    #[serde(deserialize_with = "null_default")]
+    pub nanosecs: u32,
+}
+
+/// One entry of `linux.netDevices`.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct NetDevice {
+    /// Its name inside; none keeps the name.
+    pub name: Option<String>,
 }
 
 /// One entry of `linux.devices`.

@@ -220,6 +220,12 @@ pub fn write_once(fd: BorrowedFd, data: &[u8]) -> io::Result<()> {
     if n as usize == data.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EIO)) }
 }
 
+/// lseek(2) to the beginning.
+pub fn rewind(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::lseek(fd.as_raw_fd(), 0, libc::SEEK_SET) } as libc::c_long).map(drop)
+}
+
 /// read(2)
 pub fn read(fd: BorrowedFd, buf: &mut [u8]) -> io::Result<usize> {
     // SAFETY: pointer and length are of one slice.

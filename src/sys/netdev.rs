@@ -3,7 +3,14 @@
 use super::{check, owned};
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// A socket for rtnetlink(7) in the caller's network namespace, to which it belongs from then on.
+pub fn route_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: plain integers.
+    owned(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) }.into())
+}
 
 /// Brings `lo` up in the caller's network namespace; the kernel then gives it 127.0.0.1 and ::1.
 pub fn loopback_up() -> io::Result<()> {

@@ -221,7 +221,8 @@ impl Runner<'_> {
                 None
             }
             (FromChild::Ready | FromChild::Mounted, _)
-            | (FromChild::Terminal(_) | FromChild::Hopped(..) | FromChild::Listener(_), _) => None,
+            | (FromChild::Terminal(_) | FromChild::Hopped(..), _)
+            | (FromChild::Listener(_) | FromChild::Network(_), _) => None,
         })
     }
 

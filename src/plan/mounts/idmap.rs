@@ -3,7 +3,7 @@
 
 use super::options::Parsed;
 use crate::error::{Error, Result};
-use crate::plan::namespaces::{Join, Kind, NamespacePlan, UserMaps, UserNamespace, text};
+use crate::plan::namespaces::{IdKind, IdMap, Join, Kind, NamespacePlan, UserMaps, UserNamespace};
 use crate::spec::config::{IdMapping, Linux, Mount};
 use crate::spec::idmap;
 
@@ -81,8 +81,8 @@ impl<'a> Namespaces<'a> {
 
     fn maps(&mut self, uids: &[IdMapping], gids: &[IdMapping]) -> usize {
         self.add(IdNamespace::New(UserMaps {
-            uid_map: text(uids),
-            gid_map: text(gids),
+            uid: IdMap::of_caller(IdKind::Uid, uids),
+            gid: IdMap::of_caller(IdKind::Gid, gids),
             deny_setgroups: self.deny_setgroups,
         }))
     }

@@ -88,7 +88,7 @@ pub(super) fn maps_of(namespace: &IdNamespace) -> String {
     let one_line = |map: &str| map.trim_end().replace('\n', ", ");
     match namespace {
         IdNamespace::New(maps) => {
-            format!("uids {:?}, gids {:?}", one_line(&maps.uid_map), one_line(&maps.gid_map))
+            format!("uids {:?}, gids {:?}", one_line(&maps.uid.text), one_line(&maps.gid.text))
         }
         IdNamespace::Joined(join) => format!("that of {}", lossy(&join.path)),
     }

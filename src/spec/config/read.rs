@@ -142,6 +142,16 @@ where
     Ok(map(deserializer)?.unwrap_or_default())
 }
 
+/// A map of objects that has every key once; `null` is the empty one.
+pub(super) fn objects_by_name<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let map: BTreeMap<String, Object<T>> = map_or_default(deserializer)?;
+    Ok(map.into_iter().map(|(key, object)| (key, object.0)).collect())
+}
+
 struct UniqueMap<V>(BTreeMap<String, V>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {

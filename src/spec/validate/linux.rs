@@ -4,7 +4,7 @@ use super::Report;
 use super::at::{At, quoted};
 use super::mounts::inside_root;
 use super::process::not_minus_one;
-use super::{intel_rdt, resources, sysctl};
+use super::{intel_rdt, net_devices, resources, sysctl, time};
 use crate::spec::config::{Device, IdMapping, Linux, Namespace, Process, Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,8 @@ pub(super) fn check(spec: &Spec, report: &mut Report) {
     let Some(linux) = &spec.linux else { return };
     namespaces(&linux.namespaces, &at.key("namespaces"), report);
     id_maps(spec, linux, &at, report);
+    self::time::check(&linux.time_offsets, spec, &at.key("timeOffsets"), report);
+    self::net_devices::check(&linux.net_devices, spec, &at.key("netDevices"), report);
     devices(&linux.devices, &at.key("devices"), report);
     if let Some(path) = &linux.cgroups_path {
         cgroups_path(path, &at.key("cgroupsPath"), report);

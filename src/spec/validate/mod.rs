@@ -10,12 +10,14 @@ mod intel_rdt;
 mod later;
 mod linux;
 mod mounts;
+mod net_devices;
 mod process;
 mod report;
 mod resources;
 mod scheduling;
 mod seccomp;
 pub mod sysctl;
+mod time;
 mod version;
 
 use crate::error::{Error, Result, Violation};
@@ -25,6 +27,7 @@ use at::{At, quoted};
 pub use process::CAPABILITIES;
 pub(crate) use report::Report;
 use serde_json::Value;
+pub use time::CLOCKS;
 
 /// What is wrong with a configuration, and what is merely odd.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

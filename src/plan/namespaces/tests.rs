@@ -1,0 +1,52 @@
+use super::*;
+use crate::plan::cgroup;
+use serde_json::{Value, json};
+
+fn facts(uid: u32) -> Facts {
+    Facts {
+        uid,
+        gid: uid,
+        in_userns: false,
+        permitted_caps: if uid == 0 { (1 << 41) - 1 } else { 0 },
+        last_cap: 40,
+        oom_score_adj: 0,
+        cgroup: cgroup::Facts::default(),
+    }
+}
+
+fn planned(uid: u32, linux: Value) -> NamespacePlan {
+    super::plan(&serde_json::from_value(linux).unwrap(), &facts(uid)).unwrap()
+}
+
+fn kinds(joins: &[Join]) -> Vec<Kind> {
+    joins.iter().map(|join| join.kind).collect()
+}
+
+#[test]
+fn the_child_makes_a_time_namespace_by_itself() {
+    let plan = planned(
+        0,
+        json!({"namespaces": [{"type": "mount"}, {"type": "time"}],
+        "timeOffsets": {"boottime": {"secs": -3, "nanosecs": 4}, "monotonic": {"secs": 5}}}),
+    );
+    assert!(plan.new_time);
+    assert_eq!((plan.clone, plan.unshare), (Kind::Mount.flag(), 0));
+    let lines: Vec<_> = plan.time_offsets.iter().map(|offset| offset.line.as_str()).collect();
+    assert_eq!(lines, ["monotonic 5 0\n", "boottime -3 4\n"]);
+    assert_eq!(plan.mask(), Kind::Mount.flag() | Kind::Time.flag());
+}
+
+#[test]
+fn namespaces_are_joined_by_who_may() {
+    let path = |kind: &str| json!({"type": kind, "path": format!("/ns/{kind}")});
+    let others = [path("time"), path("mount"), path("network"), path("cgroup")];
+    let plan = planned(0, json!({"namespaces": others}));
+    assert_eq!(kinds(&plan.host_joins), [Kind::Network, Kind::Time]);
+    assert_eq!(kinds(&plan.child_joins), [Kind::Cgroup, Kind::Mount]);
+    let mut all = others.to_vec();
+    all.push(path("user"));
+    let plan = planned(0, json!({"namespaces": all}));
+    assert_eq!(kinds(&plan.host_joins), []);
+    let order = [Kind::User, Kind::Network, Kind::Cgroup, Kind::Time, Kind::Mount];
+    assert_eq!(kinds(&plan.child_joins), order);
+}
