@@ -5,6 +5,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("a failed case is a caught panic: build this with panic = \"unwind\"");
 
+mod activation;
 mod annotations;
 mod block_io;
 mod bundle_examples;
@@ -13,6 +14,7 @@ mod cgroup_ownership;
 mod cgroup_parents;
 mod cgroups;
 mod cli;
+mod console_socket;
 mod coverage;
 mod create_and_start;
 mod delegation;
@@ -47,6 +49,7 @@ mod namespaces;
 mod nested_cgroups;
 mod net_devices;
 mod network_classes;
+mod notify;
 mod out_of_memory;
 mod overlay_mounts;
 mod parallel;
@@ -70,10 +73,13 @@ mod spec_and_features;
 mod state;
 mod subordinate_ids;
 mod suite;
+mod supervision;
 mod systemd;
 mod systemd_refused;
 mod systemd_user;
 mod terminal;
+mod terminal_bytes;
+mod terminal_jobs;
 mod time_namespace;
 mod tmpcopyup;
 mod unified;
@@ -98,6 +104,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     exec_confinement::CASES,
     exec_cgroups::CASES,
     exec_held::CASES,
+    supervision::CASES,
+    activation::CASES,
+    notify::CASES,
     pause::CASES,
     ps::CASES,
     events::CASES,
@@ -114,6 +123,9 @@ const CHAPTERS: &[&[CaseDef]] = &[
     memory_policy::CASES,
     terminal::CASES,
     exec_terminal::CASES,
+    terminal_bytes::CASES,
+    terminal_jobs::CASES,
+    console_socket::CASES,
     capabilities::CASES,
     seccomp::CASES,
     seccomp_notify::CASES,

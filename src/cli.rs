@@ -104,6 +104,11 @@ pub enum Command {
     },
     /// Send a signal.
     Kill(KillOptions),
+    /// Wait for its end and print its exit status.
+    Wait {
+        /// The container.
+        id: String,
+    },
     /// Remove a container.
     Delete {
         /// The container.

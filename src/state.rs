@@ -6,7 +6,7 @@
 
 mod liveness;
 
-pub use liveness::{has_executed, init, is_alive, is_dying, parent, start_time};
+pub use liveness::{Zombie, has_executed, init, is_alive, is_dying, parent, start_time, zombie};
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::{self, Record};
@@ -22,12 +22,15 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const STATE: &CStr = c"state.json";
 const STATE_NEW: &CStr = c"state.json.new";
 const GATE: &CStr = c"gate";
+const NOTIFY: &CStr = c"notify";
+const EXIT: &CStr = c"exit";
+const EXIT_NEW: &CStr = c"exit.new";
 
 /// How long, in ms, and how often `delete` waits for a creation to end.
 const LOCK_WAIT: i32 = 10;
@@ -82,12 +85,19 @@ pub struct State {
     /// Who gets the notification fd of the seccomp filter, which `start` lets init load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<Listener>,
+    /// It has a socket for sd_notify(3), which `start` carries messages from.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notify: bool,
     /// Where the configuration is, which `exec` reads again; `None`: it came from standard input.
     pub config: Option<PathBuf>,
 }
 
 fn yes() -> bool {
     true
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn no_hooks(hooks: &Hooks) -> bool {
@@ -333,6 +343,32 @@ impl Dir {
         })
     }
 
+    /// Keeps how init ended, for `wait`. Who may not write it, or comes when all is deleted, can do without.
+    pub fn record_exit(&self, status: u8) {
+        let write = || {
+            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_NOFOLLOW;
+            let file = sys::fs::openat(self.fd(), EXIT_NEW, flags, 0o600)?;
+            fs::File::from(file).write_all(status.to_string().as_bytes())?;
+            sys::fs::renameat(self.fd(), EXIT_NEW, EXIT)
+        };
+        if let Err(e) = write() {
+            crate::log::debug(format_args!("{}/exit: {e}", self.path.display()));
+        }
+    }
+
+    /// How init ended, if somebody has seen it.
+    pub fn exit_status(&self) -> Option<u8> {
+        let file = sys::fs::openat(self.fd(), EXIT, libc::O_RDONLY | libc::O_NOFOLLOW, 0).ok()?;
+        std::io::read_to_string(fs::File::from(file)).ok()?.parse().ok()
+    }
+
+    /// Makes the directory of the notify socket, which the container sees.
+    pub fn make_notify(&self) -> Result<()> {
+        sys::fs::mkdirat(self.fd(), NOTIFY, 0o755)
+            .and_then(|()| fs::set_permissions(self.path.join("notify"), PermissionsExt::from_mode(0o755)))
+            .context(|| format!("{}/notify", self.path.display()))
+    }
+
     /// Makes the gate and listens on it. By way of the fd, so that the path may be as long as it likes
     /// (sun_path has 108 bytes, unix(7)).
     pub fn make_gate(&self) -> Result<OwnedFd> {
@@ -377,9 +413,14 @@ impl Dir {
 
     /// Removes the directory and all that is in it.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            removed => removed.context(|| self.path.display().to_string()),
+        let mut tries = 0..100;
+        loop {
+            match fs::remove_dir_all(&self.path) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                // A `wait` has just written there what it saw.
+                Err(e) if e.raw_os_error() == Some(libc::ENOTEMPTY) && tries.next().is_some() => {}
+                removed => return removed.context(|| self.path.display().to_string()),
+            }
         }
     }
 }

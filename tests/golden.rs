@@ -98,6 +98,7 @@ fn lines_with(spec: &Spec, facts: &Facts, caller: Caller, manager: Manager) -> V
         no_pivot: false,
         new_keyring: true,
         preserve_fds: 0,
+        listen: None,
         cgroup_manager: manager,
         rootless: caller == Caller::User,
     };

@@ -78,6 +78,13 @@ pub fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").expect("the name of the host")
 }
 
+/// Whether the kernel is this release or a newer one.
+pub fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the kernel");
+    let mut numbers = release.split(['.', '-']).map(|n| n.trim().parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+}
+
 /// `RUNTIME`, or the newest tierce that cargo built, release or debug.
 fn find_runtime() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("RUNTIME") {

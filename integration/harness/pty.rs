@@ -53,6 +53,17 @@ impl Pty {
         assert!(done, "stty");
     }
 
+    /// Everything printed up to now, as it arrived.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.printed.lock().expect("lock").clone()
+    }
+
+    /// Sets the modes that a shell has while it reads a command.
+    pub fn cook(&self, case: &Case) {
+        let mut stty = Command::new(&case.host.busybox);
+        assert!(succeeds(stty.args(["stty", "sane"]).stdin(self.slave())), "stty");
+    }
+
     /// The end for the runtime.
     pub fn slave(&self) -> File {
         self.slave.try_clone().expect("dup of the terminal")
@@ -76,7 +87,12 @@ impl Pty {
 
     /// Types on the keyboard.
     pub fn type_text(&self, text: &str) {
-        (&self.master).write_all(text.as_bytes()).expect("write to the terminal");
+        self.type_bytes(text.as_bytes());
+    }
+
+    /// The same with any bytes.
+    pub fn type_bytes(&self, bytes: &[u8]) {
+        (&self.master).write_all(bytes).expect("write to the terminal");
     }
 
     /// Whether it echoes and edits lines, as a terminal does that nobody has made raw.

@@ -180,6 +180,7 @@ fn become_program(process: &Process, starter: BorrowedFd) -> Done<Infallible> {
     sys::fs::cloexec_from(3 + process.preserve_fds).at(Step::CloseFds, 0)?;
     sys::signal::reset_all().at(Step::CloseFds, 0)?;
     identity::confine(process, Some(starter))?;
+    process.env.tell_pid(sys::process::pids().0);
     // As execvp(3): the next directory, until one has it; "permission denied" is remembered.
     let mut last = libc::ENOENT;
     for path in &process.candidates {

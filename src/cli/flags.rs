@@ -72,6 +72,7 @@ pub(super) enum Kind {
     State,
     Stats,
     Update,
+    Wait,
 }
 
 /// One command.
@@ -148,7 +149,7 @@ pub(super) const GLOBAL: &[Flag] = &[
 ];
 
 /// Commands of other runtimes that this release refuses by name.
-pub const COMMANDS_TO_COME: &[&str] = &["checkpoint", "restore", "wait", "mounts"];
+pub const COMMANDS_TO_COME: &[&str] = &["checkpoint", "restore", "mounts"];
 
 /// The commands, in the order of the help.
 pub(super) const COMMANDS: &[Verb] = &[
@@ -157,6 +158,7 @@ pub(super) const COMMANDS: &[Verb] = &[
     START,
     STATE,
     KILL,
+    WAIT,
     DELETE,
     LIST,
     EXEC,
@@ -257,6 +259,24 @@ Examples:
   tierce kill web            ask it to end
   tierce kill web KILL       end it
   tierce kill --all web HUP
+",
+};
+
+const WAIT: Verb = Verb {
+    kind: Kind::Wait,
+    name: "wait",
+    about: "Wait for the end of a container and print its exit status",
+    usage: "ID",
+    operands: &[ID],
+    flags: &[],
+    notes: "\
+The status that is printed is that of the container's first program, or 128 plus the number of the signal
+that ended it. It is known to who waits before that program ends (from Linux 6.15 on; before, as long as
+its parent has not taken the status), to later calls then, too, and of `tierce run --keep`.
+
+Examples:
+  tierce wait web
+  status=$(tierce wait web) && tierce delete web
 ",
 };
 

@@ -175,6 +175,7 @@ fn options(kind: Kind, given: &mut Given) -> Result<Command> {
             ids: given.values("ID").into_iter().map(checked_id).collect::<Result<_>>()?,
             format: choice(given, "format", values::list_format, ListFormat::Table)?,
         }),
+        Kind::Wait => Command::Wait { id: id(given)? },
         Kind::Pause => Command::Pause { id: id(given)? },
         Kind::Resume => Command::Resume { id: id(given)? },
         Kind::Kill => Command::Kill(KillOptions {

@@ -6,7 +6,7 @@ use crate::child::{Gate, JoinFds};
 use crate::cli::{Config, ExecOptions, ExecProcess, ExecWait};
 use crate::error::{Context, Error, Result};
 use crate::host::agent::{self, Agent};
-use crate::host::foreground::{self, Signals};
+use crate::host::foreground::{self, Service, Signals};
 use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
@@ -78,7 +78,13 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
         drop(held);
         let Some(ended) = until_released(&mut child, &plan, signals.as_ref())? else {
             let Some(signals) = signals else { return Ok(0) };
-            return Ok(foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status());
+            return Ok(foreground::wait(
+                child.pid,
+                child.pidfd.as_fd(),
+                &signals,
+                Service { relay, notify: None },
+            )?
+            .status());
         };
         return Ok(ended.status());
     }
@@ -89,7 +95,8 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     child.tell(ToChild::Go)?;
     child.until_running(&plan)?;
     let Some(signals) = signals else { return Ok(0) };
-    let status = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?.status();
+    let service = Service { relay, notify: None };
+    let status = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, service)?.status();
     let oom = killed.and_then(|before| oom::since(&state.cgroup, before));
     oom.map_or(Ok(status), |oom| oom.judge(status))
 }
@@ -169,12 +176,14 @@ fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
     let spec = loaded?.spec;
     let process = process(options, &spec)?;
     let facts = probe::probe(false)?;
+    let inherited = make::inherited_fds(options.preserve_fds)?;
     let plan_options = Options {
         id: options.id.clone(),
         bundle: state.bundle.clone(),
         no_pivot: state.no_pivot,
         new_keyring: state.new_keyring,
-        preserve_fds: make::inherited_fds(options.preserve_fds)?,
+        preserve_fds: inherited.count,
+        listen: inherited.listen,
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),
     };

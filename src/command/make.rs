@@ -11,11 +11,12 @@ use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
 use crate::host::systemd::{self, Bus};
-use crate::host::{console, probe, resctrl};
+use crate::host::{console, notify, probe, resctrl};
 use crate::log::{self, Utc, debug};
 use crate::plan::cgroup::CgroupPlan;
 use crate::plan::cgroup::unit::Unit;
 use crate::plan::namespaces::Kind;
+use crate::plan::process::Listen;
 use crate::plan::{self, Options, Plan, Sandbox, hooks};
 use crate::spec::annotations;
 use crate::spec::bundle::{self, Bundle, ConfigSource};
@@ -48,16 +49,18 @@ pub struct Prepared {
 
 /// Parse, validate, plan: everything that can be known beforehand.
 pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Prepared> {
-    let bundle = load(&options.bundle, &options.config)?;
+    let mut bundle = load(&options.bundle, &options.config)?;
+    let notify = notify::add_to(&mut bundle.spec, &env.root, &options.id);
     let facts = probe::probe(env.manager != plan::cgroup::Manager::Disabled)?;
-    let preserve_fds = inherited_fds(options.preserve_fds)?;
+    let inherited = inherited_fds(options.preserve_fds)?;
     let bus = env.unit_manager(&facts).map(Bus::connect).transpose()?;
     let plan_options = Options {
         id: options.id.clone(),
         bundle: bundle.dir.clone(),
         no_pivot: options.no_pivot,
         new_keyring: !options.no_new_keyring,
-        preserve_fds,
+        preserve_fds: inherited.count,
+        listen: inherited.listen,
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),
     };
@@ -73,7 +76,7 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     let console = console_socket(options.console_socket.as_deref(), terminal, detached)?;
     check_agent(&plan)?;
     let receivers = receivers(&plan, options)?;
-    let state = first_state(&bundle, &plan, options, facts.uid);
+    let state = State { notify, ..first_state(&bundle, &plan, options, facts.uid) };
     Ok(Prepared { plan, state, console, receivers, bus })
 }
 
@@ -128,20 +131,33 @@ pub fn name(config: &Config) -> String {
     }
 }
 
-/// `--preserve-fds` and $LISTEN_FDS (sd_listen_fds(3)): that many fds from 3 on, which must be there,
-/// or the program would get ours in their place.
-pub fn inherited_fds(preserve: u32) -> Result<u32> {
-    let listen = std::env::var("LISTEN_FDS").ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0);
-    let count = preserve.saturating_add(listen);
-    for fd in 0..count.min(1 << 20) {
-        if !sys::fs::is_inherited(3 + fd as i32) {
-            return Err(Error::new(format!(
-                "--preserve-fds {count}: fd {} was not handed on by the caller",
-                3 + fd
-            )));
+/// The fds from 3 on that the program inherits.
+pub struct Inherited {
+    /// How many.
+    pub count: u32,
+    /// The first ones, if the caller was told to listen on them.
+    pub listen: Option<Listen>,
+}
+
+/// `--preserve-fds`, behind the fds of $LISTEN_FDS if that is meant for this process (sd_listen_fds(3)).
+/// They must be there, or the program would get ours in their place.
+pub fn inherited_fds(preserve: u32) -> Result<Inherited> {
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u32>().ok());
+    let is_ours = number("LISTEN_PID") == Some(std::process::id());
+    let listen = number("LISTEN_FDS")
+        .filter(|fds| is_ours && *fds > 0)
+        .map(|fds| Listen { fds, names: std::env::var("LISTEN_FDNAMES").ok() });
+    let activated = listen.as_ref().map_or(0, |listen| listen.fds);
+    let count = preserve.saturating_add(activated);
+    for number in 0..count.min(1 << 20) {
+        let fd = 3 + number as i32;
+        if !sys::fs::is_inherited(fd) {
+            let flag = if number < activated { "$LISTEN_FDS" } else { "--preserve-fds" };
+            let given = if number < activated { activated } else { preserve };
+            return Err(Error::new(format!("{flag} {given}: fd {fd} was not handed on by the caller")));
         }
     }
-    Ok(count)
+    Ok(Inherited { count, listen })
 }
 
 /// The socket that gets the terminal: needed exactly when there is one that nobody here carries.
@@ -224,6 +240,9 @@ impl Making {
         // On record before anything else is made: `delete --force` finds it even if this process is
         // killed on the next line.
         making.dir.write(&making.state)?;
+        if making.state.notify {
+            making.dir.make_notify()?;
+        }
         // What create() does not make may be another container's: it is not ours to remove.
         making.state.cgroup = Record::default();
         making.state.resctrl = None;

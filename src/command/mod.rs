@@ -18,6 +18,7 @@ pub mod start;
 pub mod state;
 pub mod stats;
 pub mod update;
+pub mod wait;
 
 use crate::cli::{CgroupManager, Command, Global, Invocation, Rootless};
 use crate::error::{Context, Result};
@@ -90,6 +91,7 @@ pub fn run(invocation: &Invocation) -> Result<u8> {
         Command::Spec(options) => spec::run(options).map(|()| 0),
         Command::Features => print(&json::pretty(&features::features())).map(|()| 0),
         Command::Plan(options) => plan::run(&env, options).map(|()| 0),
+        Command::Wait { id } => wait::run(&env, id).map(|()| 0),
         Command::Exec(options) => exec::run(&env, options),
         Command::Update(options) => update::run(&env, options).map(|()| 0),
     }

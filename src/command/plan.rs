@@ -3,7 +3,7 @@
 use super::{Env, make};
 use crate::cli::{PlanFormat, PlanOptions};
 use crate::error::{Context, Error, Result};
-use crate::host::{probe, resctrl};
+use crate::host::{notify, probe, resctrl};
 use crate::plan::{self, Options, print};
 use crate::state;
 
@@ -19,14 +19,17 @@ pub fn run(env: &Env, options: &PlanOptions) -> Result<()> {
 fn show(env: &Env, options: &PlanOptions) -> Result<String> {
     let id = options.id.clone().unwrap_or_else(|| "ID".to_owned());
     state::check_id(&id)?;
-    let bundle = make::load(&options.bundle, &options.config)?;
+    let mut bundle = make::load(&options.bundle, &options.config)?;
+    notify::add_to(&mut bundle.spec, &env.root, &id);
     let facts = probe::probe(env.manager != plan::cgroup::Manager::Disabled)?;
+    let inherited = make::inherited_fds(0)?;
     let plan_options = Options {
         id,
         bundle: bundle.dir.clone(),
         no_pivot: false,
         new_keyring: true,
-        preserve_fds: 0,
+        preserve_fds: inherited.count,
+        listen: inherited.listen,
         cgroup_manager: env.manager,
         rootless: env.is_rootless(&facts),
     };

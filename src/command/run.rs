@@ -6,7 +6,8 @@ use crate::cli::RunOptions;
 use crate::error::{Context, Result};
 use crate::host::console::{self, Relay};
 use crate::host::exe;
-use crate::host::foreground::{self, Signals};
+use crate::host::foreground::{self, Service, Signals};
+use crate::host::notify::Proxy;
 use crate::host::oom;
 use crate::host::receiver::Receiver;
 use crate::plan::{Plan, Sandbox};
@@ -34,19 +35,26 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
     let killed = oom::kills(&making.state.cgroup);
     let relay = before_the_program(&mut making, &plan, options, console.as_ref(), &receivers)?;
     making.ask_agent()?;
+    let mut notify = if making.state.notify { Proxy::open(&making.dir)? } else { None };
+    if let Some(notify) = &mut notify {
+        // In the foreground the one to look after is this process, which ends as the container does.
+        let main = if options.detach { making.state.pid } else { sys::process::pids().0 };
+        notify.serve(main)?;
+    }
     making.child()?.tell(ToChild::Go)?;
     making.until_ready(&plan)?;
     making.until_running(&plan)?;
     let Some(signals) = signals else {
-        making.keep();
-        return Ok(0);
+        let init = making.keep();
+        return notify.map_or(Ok(()), |mut notify| notify.until_ready(init.pidfd.as_fd())).map(|()| 0);
     };
     let child = making.child()?;
-    let ended = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, relay)?;
+    let ended = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, Service { relay, notify })?;
     // As long as the cgroup is there.
     let oom = killed.and_then(|before| oom::since(&making.state.cgroup, before));
-    if !options.keep {
-        delete::end(&making.dir, &making.state)?;
+    match options.keep {
+        true => making.dir.record_exit(ended.status()),
+        false => delete::end(&making.dir, &making.state)?,
     }
     making.keep();
     oom.map_or(Ok(ended.status()), |oom| oom.judge(ended.status()))

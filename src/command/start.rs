@@ -4,6 +4,7 @@ use super::{Env, delete};
 use crate::error::{Context, Error, Result};
 use crate::host::agent::{self, Agent};
 use crate::host::hooks;
+use crate::host::notify::Proxy;
 use crate::log;
 use crate::plan::describe;
 use crate::plan::hooks::{Kind, plan};
@@ -35,8 +36,14 @@ fn start(env: &Env, id: &str) -> Result<()> {
         Status::Creating => return Err(Error::new("cannot start a container that is still being created")),
     }
     let planned = plan(&state.hooks, &state.bundle)?;
-    let (gate, agent) = open_gate(&dir, &state)?;
+    let mut notify = if state.notify { Proxy::open(&dir)? } else { None };
+    let init = state::init(&state);
+    let (gate, agent) = take_gate(&dir, &state)?;
     let gate = gate.as_fd();
+    if let Some(notify) = &mut notify {
+        notify.serve(state.pid)?;
+    }
+    wire::tell(gate, ToChild::Go).map_err(|_| gone())?;
     until_let_in(gate, &state)?;
     let child = hooks::Child {
         socket: gate,
@@ -46,7 +53,11 @@ fn start(env: &Env, id: &str) -> Result<()> {
     };
     hooks::let_run(planned.of(Kind::StartContainer), &state, &child).inspect_err(|_| end(&dir, &state))?;
     until_running(gate, agent, &state)?;
-    hooks::run(planned.of(Kind::Poststart), &state, state.pid).inspect_err(|_| end(&dir, &state))
+    hooks::run(planned.of(Kind::Poststart), &state, state.pid).inspect_err(|_| end(&dir, &state))?;
+    match (&mut notify, &init) {
+        (Some(notify), Some(init)) => notify.until_ready(init.as_fd()),
+        _ => Ok(()),
+    }
 }
 
 fn already_running() -> Error {
@@ -54,7 +65,7 @@ fn already_running() -> Error {
 }
 
 /// Of several that want to start it, the one that takes the gate away does.
-fn open_gate(dir: &Dir, state: &State) -> Result<(OwnedFd, Option<Agent>)> {
+fn take_gate(dir: &Dir, state: &State) -> Result<(OwnedFd, Option<Agent>)> {
     let Some(gate) = dir.connect_gate()? else {
         return Err(match state::is_alive(state) {
             true => already_running(),
@@ -69,7 +80,6 @@ fn open_gate(dir: &Dir, state: &State) -> Result<(OwnedFd, Option<Agent>)> {
     if !dir.remove_gate()? {
         return Err(already_running());
     }
-    wire::tell(gate.as_fd(), ToChild::Go).map_err(|_| gone())?;
     Ok((gate, agent))
 }
 

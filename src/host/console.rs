@@ -33,33 +33,52 @@ pub fn attend(master: Option<OwnedFd>, socket: Option<&OwnedFd>) -> Result<Optio
 
 /// The caller's terminal in raw mode; as it was again when this is dropped.
 #[derive(Debug)]
-struct Raw(Termios);
+struct Raw(Option<Termios>);
 
 impl Raw {
-    fn new() -> Option<Raw> {
-        let before = tcgetattr(stdio(0)).ok()?;
-        let mut raw = before.clone();
+    fn new() -> Raw {
+        let mut raw = Raw(tcgetattr(stdio(0)).ok());
+        raw.claim();
+        raw
+    }
+
+    /// Makes it raw. In the background this process stops here until the shell has it in the foreground,
+    /// as every program does that changes a terminal (SIGTTOU, termios(3)).
+    fn claim(&mut self) {
+        let Some(mut raw) = self.0.clone() else { return };
         cfmakeraw(&mut raw);
-        tcsetattr(stdio(0), SetArg::TCSANOW, &raw).ok()?;
-        Some(Raw(before))
+        let _ = sys::signal::with_unblocked(libc::SIGTTOU, || tcsetattr(stdio(0), SetArg::TCSANOW, &raw));
     }
 }
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        let _ = tcsetattr(stdio(0), SetArg::TCSANOW, &self.0);
+        let Some(before) = self.0.as_ref().filter(|_| !sys::terminal::in_background(stdio(0))) else {
+            return;
+        };
+        let _ = tcsetattr(stdio(0), SetArg::TCSANOW, before);
     }
 }
 
-/// Carries bytes between the caller's streams and a container's terminal.
+/// So many bytes are read and written at once: what a pipe takes without a wait when poll(2) says so
+/// (pipe(7), PIPE_BUF), and what a terminal gives.
+const PIECE: usize = 4096;
+
+/// Carries bytes between the caller's streams and a container's terminal. What one side does not take is
+/// kept, and the other one not read meanwhile.
 #[derive(Debug)]
 pub struct Relay {
     master: OwnedFd,
+    /// The other end: a program that closes its last one may open /dev/console again, and a terminal without
+    /// any would look like one that has ended.
+    _slave: Option<OwnedFd>,
     /// Typed and not yet taken by the terminal.
     typed: Vec<u8>,
+    /// Printed and not yet taken by the caller's standard output.
+    printed: Vec<u8>,
     input_open: bool,
     output_open: bool,
-    _raw: Option<Raw>,
+    raw: Raw,
 }
 
 impl Relay {
@@ -67,50 +86,70 @@ impl Relay {
     pub fn new(master: OwnedFd) -> Result<Relay> {
         // A terminal that nobody reads must not stop this process, which also reads for it.
         sys::fs::set_nonblocking(master.as_fd()).context(|| "terminal")?;
-        let mut relay =
-            Relay { master, typed: Vec::new(), input_open: true, output_open: true, _raw: Raw::new() };
+        let mut relay = Relay {
+            _slave: sys::terminal::open_peer(master.as_fd()).ok(),
+            master,
+            typed: Vec::new(),
+            printed: Vec::new(),
+            input_open: true,
+            output_open: true,
+            raw: Raw::new(),
+        };
         relay.resize();
         Ok(relay)
     }
 
-    /// The size of the caller's terminal becomes that of the container's.
+    /// The size of the caller's terminal, if it has one, becomes that of the container's.
     pub fn resize(&mut self) {
-        if let Ok(size) = sys::terminal::size(stdio(0)) {
+        if let Ok(size) = sys::terminal::size(stdio(0))
+            && (size.rows, size.columns) != (0, 0)
+        {
             let _ = sys::terminal::set_size(self.master.as_fd(), size);
         }
     }
 
-    /// What to wait for: the caller's input, unless there is some left to hand on; the terminal.
-    pub fn interest(&self) -> [libc::pollfd; 2] {
-        let mut input = sys::poll::readable(stdio(0));
-        if !self.input_open || !self.typed.is_empty() {
-            input.fd = -1;
+    /// This process goes on after a stop: meanwhile the shell had the terminal.
+    pub fn resume(&mut self) {
+        self.raw.claim();
+        self.resize();
+    }
+
+    /// What to wait for: the caller's input, the terminal, the caller's output.
+    pub fn interest(&self) -> [libc::pollfd; 3] {
+        let mut fds = [sys::poll::nothing(); 3];
+        if self.input_open && self.typed.is_empty() {
+            fds[0] = sys::poll::readable(stdio(0));
         }
-        let mut master = sys::poll::readable(self.master.as_fd());
-        if !self.typed.is_empty() {
-            master.events |= libc::POLLOUT;
+        // POLLHUP cannot be left out, and would come again and again.
+        if self.output_open && (self.printed.is_empty() || !self.typed.is_empty()) {
+            fds[1] = sys::poll::nothing_of(self.master.as_fd());
+            fds[1].events |= if self.printed.is_empty() { libc::POLLIN } else { 0 };
+            fds[1].events |= if self.typed.is_empty() { 0 } else { libc::POLLOUT };
         }
-        if !self.output_open {
-            master.fd = -1;
+        if !self.printed.is_empty() {
+            fds[2] = sys::poll::writable(stdio(1));
         }
-        [input, master]
+        fds
     }
 
     /// Does what poll(2) found possible.
-    pub fn carry(&mut self, ready: [libc::pollfd; 2]) {
+    pub fn carry(&mut self, ready: [libc::pollfd; 3]) {
         if ready[0].revents != 0 {
             self.read_input();
         }
         if ready[1].revents & libc::POLLOUT != 0 {
             self.write_typed();
         }
-        if ready[1].revents & (libc::POLLIN | libc::POLLHUP | libc::POLLERR) != 0 {
+        if ready[2].revents != 0 {
+            self.write_printed();
+        }
+        if ready[1].revents & (libc::POLLIN | libc::POLLHUP | libc::POLLERR) != 0 && self.printed.is_empty() {
             self.read_output();
         }
     }
 
     fn read_input(&mut self) {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; PIECE];
         match sys::fs::read(stdio(0), &mut buffer) {
             // The end of the input is told to the program as a terminal tells it: Ctrl-D.
             Ok(0) => {
@@ -134,14 +173,13 @@ impl Relay {
 
     /// False when there is nothing (more) to read now.
     fn read_output(&mut self) -> bool {
-        let mut buffer = [0; 16384];
+        let mut buffer = [0; PIECE];
         match sys::fs::read(self.master.as_fd(), &mut buffer) {
             Ok(n) if n > 0 => {
-                write_all(&buffer[..n]);
+                self.printed.extend_from_slice(&buffer[..n]);
                 true
             }
             Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => false,
-            // EIO: nobody has the other end open any more.
             Ok(_) | Err(_) => {
                 self.output_open = false;
                 false
@@ -149,27 +187,31 @@ impl Relay {
         }
     }
 
+    fn write_printed(&mut self) {
+        match sys::fs::write(stdio(1), &self.printed) {
+            Ok(n) => drop(self.printed.drain(..n)),
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {}
+            // Nobody reads it any more; the program need not know.
+            Err(_) => self.printed.clear(),
+        }
+    }
+
+    fn flush(&mut self) {
+        while !self.printed.is_empty() {
+            let _ = sys::poll::poll(&mut [sys::poll::writable(stdio(1))], -1);
+            self.write_printed();
+        }
+    }
+
     /// What the program wrote before it ended: no more than a pty can hold, because another process may
     /// go on writing.
     pub fn drain(&mut self) {
+        self.flush();
         for _ in 0..64 {
             if !self.output_open || !self.read_output() {
                 return;
             }
-        }
-    }
-}
-
-fn write_all(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match sys::fs::write(stdio(1), bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {
-                let mut writable = sys::poll::readable(stdio(1));
-                writable.events = libc::POLLOUT;
-                let _ = sys::poll::poll(&mut [writable], -1);
-            }
-            Err(_) => return,
+            self.flush();
         }
     }
 }

@@ -2,10 +2,20 @@
 //! program did.
 
 use super::console::Relay;
+use super::notify::Proxy;
 use crate::error::{Context, Result};
 use crate::sys;
 use crate::sys::process::Ended;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// What this process does for a container in the foreground.
+#[derive(Debug, Default)]
+pub struct Service {
+    /// Carries its terminal.
+    pub relay: Option<Relay>,
+    /// Carries its messages to the service manager.
+    pub notify: Option<Proxy>,
+}
 
 /// All signals, to be read instead of being delivered. To be made before the clone, so that none
 /// is lost; the child unblocks them again.
@@ -42,32 +52,49 @@ impl Signals {
 ///
 /// # Errors
 /// Only what would be a bug: poll(2) or waitid(2) refusing their arguments.
-pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, mut relay: Option<Relay>) -> Result<Ended> {
-    loop {
-        let mut fds = [sys::poll::readable(signals.0.as_fd()); 3];
-        match &relay {
-            Some(relay) => fds[1..].copy_from_slice(&relay.interest()),
-            None => fds[1..].iter_mut().for_each(|fd| fd.fd = -1),
+pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, service: Service) -> Result<Ended> {
+    let Service { mut relay, mut notify } = service;
+    // It may have ended, and its signal been taken, before anybody waited for it here.
+    let mut seen = reap(pid)?;
+    let ended = loop {
+        if let Some(ended) = seen {
+            break ended;
+        }
+        let mut fds = [sys::poll::nothing(); 5];
+        fds[0] = sys::poll::readable(signals.0.as_fd());
+        if let Some(relay) = &relay {
+            fds[1..4].copy_from_slice(&relay.interest());
+        }
+        if let Some(notify) = &notify {
+            fds[4] = sys::poll::readable(notify.socket());
         }
         sys::poll::poll(&mut fds, -1).context(|| "poll")?;
         if let Some(relay) = &mut relay {
-            relay.carry([fds[1], fds[2]]);
+            relay.carry([fds[1], fds[2], fds[3]]);
+        }
+        if let Some(notify) = notify.as_mut().filter(|_| fds[4].revents != 0) {
+            notify.carry();
         }
         while let Some((signal, _)) = sys::signal::next(signals.0.as_fd()).context(|| "signalfd")? {
             match (signal, &mut relay) {
-                (libc::SIGCHLD, _) => {
-                    if let Some(ended) = reap(pid)? {
-                        if let Some(relay) = &mut relay {
-                            relay.drain();
-                        }
-                        return Ok(ended);
-                    }
-                }
+                (libc::SIGCHLD, _) => seen = seen.or(reap(pid)?),
                 (libc::SIGWINCH, Some(relay)) => relay.resize(),
-                (signal, _) => drop(sys::pidfd::send_signal(pidfd, signal)),
+                (signal, relay) => {
+                    if let (libc::SIGCONT, Some(relay)) = (signal, relay) {
+                        relay.resume();
+                    }
+                    let _ = sys::pidfd::send_signal(pidfd, signal);
+                }
             }
         }
+    };
+    if let Some(relay) = &mut relay {
+        relay.drain();
     }
+    if let Some(notify) = &mut notify {
+        notify.drain();
+    }
+    Ok(ended)
 }
 
 /// Reaps all that have ended; how `pid` did, if it is among them.

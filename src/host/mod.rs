@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod idmap;
 pub mod launch;
 pub mod netdev;
+pub mod notify;
 pub mod oom;
 pub mod probe;
 pub mod processes;

@@ -60,8 +60,10 @@ pub struct Options {
     pub no_pivot: bool,
     /// `--no-new-keyring` was not given.
     pub new_keyring: bool,
-    /// `--preserve-fds`
+    /// `--preserve-fds`, and the fds of `listen`.
     pub preserve_fds: u32,
+    /// Socket activation.
+    pub listen: Option<process::Listen>,
     /// `--cgroup-manager`
     pub cgroup_manager: cgroup::Manager,
     /// Without privileges over the machine's cgroups (`--rootless`).
@@ -221,6 +223,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
                 facts,
                 new_keyring: options.new_keyring,
                 preserve_fds: options.preserve_fds,
+                listen: options.listen.as_ref(),
             };
             Some(process::plan(process, around)?)
         }
@@ -283,6 +286,7 @@ pub fn exec(
         facts,
         new_keyring: options.new_keyring,
         preserve_fds: options.preserve_fds,
+        listen: options.listen.as_ref(),
     };
     let process = Some(process::plan(process, around)?);
     Ok(Plan { id: options.id.clone(), sandbox: Sandbox::Join(target), process, warnings })

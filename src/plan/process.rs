@@ -41,6 +41,17 @@ pub struct Process {
     pub keyring: Option<CString>,
     /// How many fds from 3 on the program inherits.
     pub preserve_fds: u32,
+    /// So many of them are sockets to listen on.
+    pub listen: Option<Listen>,
+}
+
+/// Socket activation (sd_listen_fds(3)). The program is told its own pid in `$LISTEN_PID` when it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// `$LISTEN_FDS`
+    pub fds: u32,
+    /// `$LISTEN_FDNAMES`
+    pub names: Option<String>,
 }
 
 /// A pseudo-terminal.
@@ -64,8 +75,10 @@ pub struct Around<'a> {
     pub facts: &'a Facts,
     /// `--no-new-keyring` was not given.
     pub new_keyring: bool,
-    /// `--preserve-fds`
+    /// `--preserve-fds`, and the fds of `listen`.
     pub preserve_fds: u32,
+    /// Socket activation.
+    pub listen: Option<&'a Listen>,
 }
 
 /// Where execvp(3) looks without `$PATH` (confstr(3), `_CS_PATH`), with the sbin directories.
@@ -87,7 +100,10 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
     Ok(Process {
         candidates: candidates(args.first().map_or("", |a| a), &process.env)?,
         args: CStringArray::new(strings("args", args)?),
-        env: environment(strings("env", &process.env)?),
+        env: match around.listen {
+            None => environment(strings("env", &process.env)?),
+            Some(listen) => activated(strings("env", &process.env)?, listen)?,
+        },
         cwd: super::c_string("process.cwd", &process.cwd)?,
         cwd_in_root,
         identity: around.identity,
@@ -103,7 +119,18 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
         oom_score_adj: process.oom_score_adj.filter(|adj| *adj != around.facts.oom_score_adj),
         keyring: keyring.transpose()?,
         preserve_fds: around.preserve_fds,
+        listen: around.listen.cloned(),
     })
+}
+
+/// What the configuration says of `$LISTEN_…` does not count: the fds are those of the caller.
+fn activated(mut entries: Vec<CString>, listen: &Listen) -> Result<CStringArray> {
+    entries.retain(|entry| !entry.to_bytes().starts_with(b"LISTEN_PID="));
+    entries.push(super::c_string("LISTEN_FDS", &format!("LISTEN_FDS={}", listen.fds))?);
+    let names =
+        listen.names.iter().map(|n| super::c_string("LISTEN_FDNAMES", &format!("LISTEN_FDNAMES={n}")));
+    entries.extend(names.collect::<Result<Vec<_>>>()?);
+    Ok(environment(entries).with_own_pid("LISTEN_PID="))
 }
 
 /// Of several entries with one name the last one counts, as under the peers; programs would take the

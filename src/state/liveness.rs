@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::sys;
+use crate::sys::process::Ended;
 use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -17,6 +18,36 @@ pub fn init(state: &State) -> Option<OwnedFd> {
     let pidfd = sys::pidfd::open(state.pid).ok()?;
     // Looked at after the open: a pid that was used again since then would not be behind the pidfd.
     is_alive(state).then_some(pidfd)
+}
+
+/// A process that should have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zombie {
+    /// Nobody has taken its status yet, which is this.
+    Ended(Ended),
+    /// It is there, but this caller may not see how it ended.
+    Hidden,
+    /// Somebody has taken it.
+    Gone,
+}
+
+/// How init ended, as long as nobody has taken it.
+pub fn zombie(pid: i32, start: u64) -> Zombie {
+    // Who may not see the status sees 0 in its place (proc_pid_stat(5)); the same right shows this link.
+    let may_see = fs::read_link(format!("/proc/{pid}/ns/user")).is_ok();
+    let mut text = String::new();
+    let read =
+        fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_string(&mut text));
+    let fields: Vec<&str> =
+        text.rfind(')').map_or(Vec::new(), |i| text[i + 1..].split_whitespace().collect());
+    let is_it = fields.get(19).and_then(|f| f.parse().ok()) == Some(start);
+    match fields.get(49).and_then(|f| f.parse().ok()) {
+        Some(status) if read.is_ok() && is_it && fields[0] == "Z" => match may_see {
+            true => Zombie::Ended(Ended::from_raw(status)),
+            false => Zombie::Hidden,
+        },
+        _ => Zombie::Gone,
+    }
 }
 
 /// When a process was started, in clock ticks after boot.

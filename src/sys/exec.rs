@@ -12,6 +12,7 @@ pub struct CStringArray {
     strings: Vec<CString>,
     pointers: Vec<*const libc::c_char>,
     open: Option<Open>,
+    own_pid: Option<Open>,
 }
 
 /// The longest value that fits into an [`Open`] string: a path.
@@ -24,26 +25,62 @@ struct Open {
     known: usize,
 }
 
+impl Open {
+    fn new(known: &str) -> Open {
+        let byte = |i: usize| known.as_bytes().get(i).map_or(0, |b| *b);
+        let bytes = (0..known.len() + OPEN_MAX + 1).map(|i| Cell::new(byte(i))).collect();
+        Open { bytes, known: known.len() }
+    }
+
+    fn complete(&self, value: &[u8]) {
+        for (cell, byte) in self.bytes[self.known..].iter().zip(value.iter().chain([&0])) {
+            cell.set(*byte);
+        }
+    }
+}
+
 impl CStringArray {
     /// Takes the strings.
     pub fn new(strings: Vec<CString>) -> Self {
         // A CString's bytes are on the heap: moving the vector does not move them.
         let pointers = strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect();
-        Self { strings, pointers, open: None }
+        Self { strings, pointers, open: None, own_pid: None }
     }
 
     /// With one more string, which is `known` and then what [`CStringArray::complete`] says, and `value`
     /// until then.
     pub fn with_open(strings: Vec<CString>, known: &str, value: &str) -> Self {
         let mut array = Self::new(strings);
-        let bytes =
-            (0..known.len() + OPEN_MAX + 1).map(|i| Cell::new(known.as_bytes().get(i).map_or(0, |b| *b)));
-        let open = Open { bytes: bytes.collect(), known: known.len() };
-        // The box keeps its place when the array moves.
-        array.pointers.insert(array.strings.len(), open.bytes.as_ptr().cast());
+        let open = Open::new(known);
+        array.add(&open);
         array.open = Some(open);
         array.complete(value.as_bytes());
         array
+    }
+
+    /// With one more string, which is `known` and then the pid of [`CStringArray::tell_pid`].
+    pub fn with_own_pid(mut self, known: &str) -> Self {
+        let open = Open::new(known);
+        self.add(&open);
+        self.own_pid = Some(open);
+        self
+    }
+
+    fn add(&mut self, open: &Open) {
+        // The box keeps its place when the array moves.
+        self.pointers.insert(self.pointers.len() - 1, open.bytes.as_ptr().cast());
+    }
+
+    /// Puts the pid in its place, if there is one for it.
+    pub fn tell_pid(&self, pid: i32) {
+        let Some(open) = &self.own_pid else { return };
+        let (mut digits, mut first, mut rest) = ([0; 10], 10, pid.unsigned_abs());
+        while rest > 0 || first == 10 {
+            first -= 1;
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        open.complete(&digits[first..]);
     }
 
     /// Is there a string to complete?
@@ -53,9 +90,8 @@ impl CStringArray {
 
     /// Completes the open string, if there is one and the value fits.
     pub fn complete(&self, value: &[u8]) {
-        let Some(open) = self.open.as_ref().filter(|_| value.len() <= OPEN_MAX) else { return };
-        for (cell, byte) in open.bytes[open.known..].iter().zip(value.iter().chain([&0])) {
-            cell.set(*byte);
+        if let Some(open) = self.open.as_ref().filter(|_| value.len() <= OPEN_MAX) {
+            open.complete(value);
         }
     }
 
@@ -91,6 +127,20 @@ mod tests {
         let pointer = array.pointers[array.pointers.len() - 2];
         // SAFETY: the pointer is of a NUL-terminated string of the array.
         unsafe { CStr::from_ptr(pointer) }
+    }
+
+    #[test]
+    fn a_pid_is_written_in_decimal() {
+        let array = CStringArray::with_open(vec![], "HOME=", "/").with_own_pid("LISTEN_PID=");
+        assert_eq!(array.pointers.len(), 3);
+        for (pid, expected) in
+            [(4_194_304, c"LISTEN_PID=4194304"), (1, c"LISTEN_PID=1"), (20, c"LISTEN_PID=20")]
+        {
+            array.tell_pid(pid);
+            assert_eq!(last(&array), expected);
+        }
+        array.tell_pid(i32::MAX);
+        assert_eq!(last(&array), c"LISTEN_PID=2147483647");
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub fn nothing() -> libc::pollfd {
     libc::pollfd { fd: -1, events: 0, revents: 0 }
 }
 
+/// An entry for [`poll`] that waits for the end of `fd` alone.
+pub fn nothing_of(fd: BorrowedFd) -> libc::pollfd {
+    libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 }
+}
+
 /// An entry for [`poll`] that waits for something to read.
 pub fn readable(fd: BorrowedFd) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }

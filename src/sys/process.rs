@@ -97,6 +97,16 @@ impl Ended {
     }
 }
 
+impl Ended {
+    /// From the form that wait(2) has.
+    pub fn from_raw(status: i32) -> Ended {
+        match status & 0x7f {
+            0 => Ended::Exited((status >> 8) as u8),
+            signal => Ended::Killed(signal),
+        }
+    }
+}
+
 /// waitid(2) on a pidfd: blocks until the process has ended and reaps it.
 pub fn wait(pidfd: BorrowedFd) -> io::Result<Ended> {
     wait_for(libc::P_PIDFD, pidfd.as_raw_fd() as u32)

@@ -21,6 +21,21 @@ pub fn block_all() -> io::Result<()> {
     check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) }.into()).map(drop)
 }
 
+/// Does something while this signal is not blocked.
+pub fn with_unblocked<T>(signal: i32, act: impl FnOnce() -> T) -> T {
+    // SAFETY: an all-zero set is the empty one.
+    let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { (zeroed(), zeroed()) };
+    // SAFETY: both sets are valid.
+    unsafe {
+        libc::sigaddset(&mut set, signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, &mut before);
+    }
+    let done = act();
+    // SAFETY: before is what the kernel has filled.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    done
+}
+
 /// Gives every signal its default action and unblocks it: what a program expects at execve, where
 /// an ignored signal would stay ignored (execve(2)).
 pub fn reset_all() -> io::Result<()> {

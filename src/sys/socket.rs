@@ -18,17 +18,25 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 fn address(path: &CStr) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
+    address_of(path.to_bytes())
+}
+
+/// A path, or an abstract name, which begins with a NUL byte and has the length that is told.
+fn address_of(bytes: &[u8]) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     // SAFETY: an all-zero sockaddr_un is a valid one.
     let mut addr: libc::sockaddr_un = unsafe { zeroed() };
     addr.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    let bytes = path.to_bytes();
     if bytes.len() >= addr.sun_path.len() {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }
     for (to, from) in addr.sun_path.iter_mut().zip(bytes) {
         *to = *from as libc::c_char;
     }
-    Ok((addr, size_of::<libc::sockaddr_un>() as libc::socklen_t))
+    let length = match bytes.first() {
+        Some(0) => std::mem::offset_of!(libc::sockaddr_un, sun_path) + bytes.len(),
+        _ => size_of::<libc::sockaddr_un>(),
+    };
+    Ok((addr, length as libc::socklen_t))
 }
 
 /// A listening `SOCK_SEQPACKET` socket at `path`, which must be shorter than 108 bytes
@@ -46,19 +54,34 @@ pub fn listen(path: &CStr) -> io::Result<OwnedFd> {
 
 /// Connects to a listening `SOCK_SEQPACKET` socket; ECONNREFUSED at once if nobody holds it.
 pub fn connect(path: &CStr) -> io::Result<OwnedFd> {
-    connect_as(path, SEQPACKET, None)
+    connect_as(path.to_bytes(), SEQPACKET, None)
 }
 
 /// Connects to a listening stream socket, as `--console-socket` names one. Neither this nor a later
 /// [`send_all`] waits longer than `seconds` for somebody who does not accept, or read: EAGAIN.
 pub fn connect_stream(path: &CStr, seconds: u32) -> io::Result<OwnedFd> {
-    connect_as(path, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, Some(seconds))
+    connect_as(path.to_bytes(), libc::SOCK_STREAM | libc::SOCK_CLOEXEC, Some(seconds))
 }
 
-fn connect_as(path: &CStr, kind: i32, seconds: Option<u32>) -> io::Result<OwnedFd> {
+/// Connects to a datagram socket by its path or abstract name; no [`send`] waits longer than `seconds`.
+pub fn connect_datagram(name: &[u8], seconds: u32) -> io::Result<OwnedFd> {
+    connect_as(name, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, Some(seconds))
+}
+
+/// A datagram socket at `path`.
+pub fn bind_datagram(path: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: plain integers.
+    let fd = owned(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) }.into())?;
+    let (addr, len) = address_of(path)?;
+    // SAFETY: addr is a sockaddr_un of that length.
+    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const addr).cast(), len) }.into())?;
+    Ok(fd)
+}
+
+fn connect_as(name: &[u8], kind: i32, seconds: Option<u32>) -> io::Result<OwnedFd> {
     // SAFETY: plain integers.
     let fd = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) }.into())?;
-    let (addr, len) = address(path)?;
+    let (addr, len) = address_of(name)?;
     if let Some(seconds) = seconds {
         let time = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
         let (time, size) = ((&raw const time).cast(), size_of_val(&time) as libc::socklen_t);

@@ -47,3 +47,10 @@ pub fn size(fd: BorrowedFd) -> io::Result<Size> {
     let size = unsafe { size.assume_init() };
     Ok(Size { rows: size.ws_row, columns: size.ws_col })
 }
+
+/// Is it the controlling terminal of this session, with another process group in the foreground?
+pub fn in_background(fd: BorrowedFd) -> bool {
+    // SAFETY: plain integers.
+    let (there, own) = unsafe { (libc::tcgetpgrp(fd.as_raw_fd()), libc::getpgrp()) };
+    there >= 0 && there != own
+}

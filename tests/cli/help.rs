@@ -2,9 +2,9 @@
 
 use super::*;
 
-const COMMANDS: [&str; 16] = [
-    "run", "create", "start", "state", "kill", "delete", "list", "exec", "ps", "stats", "events", "pause",
-    "resume", "spec", "plan", "features",
+const COMMANDS: [&str; 17] = [
+    "run", "create", "start", "state", "kill", "wait", "delete", "list", "exec", "ps", "stats", "events",
+    "pause", "resume", "spec", "plan", "features",
 ];
 
 #[test]

@@ -58,6 +58,9 @@ pub(super) fn lines(out: &mut Lines, p: &Process, plan: &HookPlan) {
     }
     out.add("wait", "for the start", "");
     run_hooks(out, plan, hooks::Kind::StartContainer);
+    if let Some(listen) = &p.listen {
+        out.add("set", format!("LISTEN_FDS={} and LISTEN_PID in the environment", listen.fds), "");
+    }
     out.add("close", format!("all fds from {} on, at execve", 3 + p.preserve_fds), "");
     out.add("reset", "all signals to their default action", "");
     limits(out, p, true);
