@@ -27,8 +27,10 @@ cases!("exec", root: [
     exec_takes_the_process_from_a_file,
     a_detached_exec_returns_while_the_program_lives,
     exec_in_a_stopped_container_is_an_error,
+    exec_in_a_container_that_is_ending_is_an_error_that_says_so,
+    a_user_is_what_was_written_or_an_error,
     exec_in_a_created_container_works_and_does_not_start_it,
-    twenty_execs_at_the_same_time_return_each_its_own_status,
+    two_hundred_execs_at_the_same_time_return_each_its_own_status,
 ], anyone: [
     an_ordinary_user_executes_a_program_in_its_container,
 ]);
@@ -196,6 +198,51 @@ fn exec_in_a_stopped_container_is_an_error(t: &Case) {
     assert_eq!(container.status(), "stopped");
 }
 
+fn exec_in_a_container_that_is_ending_is_an_error_that_says_so(t: &Case) {
+    for _ in 0..10 {
+        let container = idle(t, &t.bundle());
+        let calls: Vec<Running> =
+            (0..4).map(|_| t.runtime(&line(&container, &[], &["/bin/sleep", "300"])).spawn()).collect();
+        container.kill("KILL").ok();
+        for call in calls {
+            let output = call.wait();
+            // It ran, and ended with the container; or it could not begin.
+            if output.status.code() != Some(128 + 9) {
+                output.exits(1).says("container not running");
+            }
+        }
+    }
+}
+
+/// CVE-2026-30892: what is not understood must not become user 0.
+fn a_user_is_what_was_written_or_an_error(t: &Case) {
+    let container = idle(t, &t.bundle().set("/process/user", json!({"uid": 1000, "gid": 1001})));
+    for (user, expected) in
+        [("1", "1 1001"), ("1:2", "1 2"), ("0:0", "0 0"), ("4294967294:7", "4294967294 7")]
+    {
+        shell(t, &container, &["-u", user], USER_AND_GROUP).ok().prints(expected);
+    }
+    let wrong = [
+        "1:",
+        ":1",
+        "1:2:3",
+        "0x1",
+        "01",
+        " 1",
+        "1 ",
+        "1a",
+        "-1",
+        "+1",
+        "4294967295",
+        "4294967296",
+        "root",
+        "",
+    ];
+    for user in wrong {
+        exec(t, &container, &["--user", user], &["/bin/echo", "ran"]).fails().prints("");
+    }
+}
+
 fn exec_in_a_created_container_works_and_does_not_start_it(t: &Case) {
     let container = t.create(&t.bundle().sh("echo started; sleep 300"));
     shell(t, &container, &[], "hostname; test -e /etc/passwd && exit 42").exits(42).prints("cask");
@@ -204,9 +251,9 @@ fn exec_in_a_created_container_works_and_does_not_start_it(t: &Case) {
     container.wait_for("started");
 }
 
-fn twenty_execs_at_the_same_time_return_each_its_own_status(t: &Case) {
+fn two_hundred_execs_at_the_same_time_return_each_its_own_status(t: &Case) {
     let container = idle(t, &t.bundle());
-    let scripts: Vec<String> = (0..20).map(|i| format!("echo number {i}; exit {i}")).collect();
+    let scripts: Vec<String> = (0..200).map(|i| format!("echo number {i}; exit {i}")).collect();
     let start = |script: &String| t.runtime(&line(&container, &[], &["/bin/sh", "-c", script])).spawn();
     let calls: Vec<Running> = scripts.iter().map(start).collect();
     for (i, call) in calls.into_iter().enumerate() {

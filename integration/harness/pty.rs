@@ -53,6 +53,11 @@ impl Pty {
         assert!(done, "stty");
     }
 
+    /// How many bytes were printed up to now.
+    pub fn count(&self) -> usize {
+        self.printed.lock().expect("lock").len()
+    }
+
     /// Everything printed up to now, as it arrived.
     pub fn bytes(&self) -> Vec<u8> {
         self.printed.lock().expect("lock").clone()

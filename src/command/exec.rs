@@ -59,13 +59,13 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     // Who names a cgroup wants that one, not what the others can do with.
     let init = options.cgroup.is_empty().then_some(state.pid);
     let ground = Ground { cgroup: &cgroup, gate: held.gate(), target, init, outside: false };
-    let mut child = launch(&plan, ground)?;
+    let mut child = launch(&plan, ground).map_err(|e| unless_ended(&state, e))?;
     if child.outside {
         let attach = |pid| state.cgroup.unit.as_ref().map_or(Ok(()), |unit| systemd::attach(unit, pid));
         child.enter(attach).inspect_err(|_| child.kill())?;
     }
     child.assist(&plan)?;
-    child.until_ready(&plan)?;
+    child.until_ready(&plan).map_err(|e| unless_ended(&state, e))?;
     if let Some(class) = &state.resctrl {
         class.enter(child.pid).inspect_err(|_| child.kill())?;
     }
@@ -76,24 +76,17 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let relay = attended.inspect_err(|_| child.kill())?;
     if held.waits() {
         drop(held);
-        let Some(ended) = until_released(&mut child, &plan, signals.as_ref())? else {
-            let Some(signals) = signals else { return Ok(0) };
-            return Ok(foreground::wait(
-                child.pid,
-                child.pidfd.as_fd(),
-                &signals,
-                Service { relay, notify: None },
-            )?
-            .status());
-        };
-        return Ok(ended.status());
+        if let Some(ended) = until_released(&mut child, &plan, signals.as_ref())? {
+            return Ok(ended.status());
+        }
+    } else {
+        if let Some(listener) = plan.process.as_ref().and_then(|p| p.listener.as_ref()) {
+            let agent = Agent::connect(listener, &state, child.pid, agent::Status::Running);
+            child.agent = Some(agent.inspect_err(|_| child.kill())?);
+        }
+        child.tell(ToChild::Go)?;
+        child.until_running(&plan).map_err(|e| unless_ended(&state, e))?;
     }
-    if let Some(listener) = plan.process.as_ref().and_then(|p| p.listener.as_ref()) {
-        let agent = Agent::connect(listener, &state, child.pid, agent::Status::Running);
-        child.agent = Some(agent.inspect_err(|_| child.kill())?);
-    }
-    child.tell(ToChild::Go)?;
-    child.until_running(&plan)?;
     let Some(signals) = signals else { return Ok(0) };
     let service = Service { relay, notify: None };
     let status = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, service)?.status();
@@ -110,6 +103,15 @@ fn refuse_later(options: &ExecOptions) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the kernel says of a container that is just ending misleads: its pid namespace has no memory left
+/// (ENOMEM), its cgroup no device (ENODEV).
+fn unless_ended(state: &State, error: Error) -> Error {
+    match state::is_alive(state) && !state::is_dying(state.pid) {
+        true => error,
+        false => Error::new("container not running: it ended while the program was being started"),
+    }
 }
 
 /// Who is told of the process before it runs its program, and may hold it back.
