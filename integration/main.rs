@@ -56,6 +56,7 @@ mod parallel;
 mod pause;
 mod peers;
 mod platforms;
+mod pods;
 mod process;
 mod process_home;
 mod propagation;
@@ -132,6 +133,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     namespaces::CASES,
     user_namespaces::CASES,
     time_namespace::CASES,
+    pods::CASES,
     subordinate_ids::CASES,
     net_devices::CASES,
     rootfs::CASES,

@@ -28,6 +28,8 @@ pub(super) const NAMESPACES: Section = Section {
                 "a_mount_namespace_is_joined_by_path",
                 "a_user_namespace_is_joined_by_path",
                 "a_time_namespace_is_joined_by_path",
+                "a_member_of_a_pod_sees_its_processes",
+                "members_share_a_user_namespace_and_those_that_it_owns",
             ],
         ),
         row(Must, "`path` must be absolute", &["a_relative_namespace_path"]),

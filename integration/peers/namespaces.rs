@@ -127,4 +127,13 @@ pub(super) const PEERS: &[Peer] = &[
     (Kind::Crun, "hooks_of_the_runtime_find_the_device_moved", Fails(NO_DEVICES)),
     (Kind::Crun, "several_devices_are_moved", Fails(NO_DEVICES)),
     (Kind::Crun, "the_loopback_device_stays", Fails(NO_DEVICES)),
+    // pods
+    (
+        Kind::Runc,
+        "a_member_has_new_namespaces_of_a_joined_user_namespace",
+        Fails("wants maps for one that is joined"),
+    ),
+    (Kind::Runc, "exec_into_a_member_is_in_all_its_namespaces", Fails("wants maps for one that is joined")),
+    (Kind::Runc, "user_sysctls_are_those_of_the_user_namespace", Fails("refuses them")),
+    (Kind::Crun, "user_sysctls_are_those_of_the_user_namespace", Fails("refuses them")),
 ];
