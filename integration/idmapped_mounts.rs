@@ -21,6 +21,8 @@ cases!("idmapped_mounts", root: [
     ids_of_the_option_can_be_those_of_the_container,
     a_joined_user_namespace_has_the_mapping,
     a_read_only_idmapped_mount_is_read_only,
+    what_the_host_forbids_on_the_source_stays_forbidden,
+    what_the_host_forbids_on_the_root_filesystem_stays_forbidden,
     an_idmapped_file_is_mounted,
     an_idmapped_tmpfs_shows_other_owners,
     many_idmapped_mounts_work,
@@ -50,6 +52,11 @@ impl Owned {
         mount(Some("none"), &below, Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("mount a tmpfs");
         fs::write(below.join("deep"), "").expect("write");
         owned
+    }
+
+    fn forbid_writing(&self) {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
+        mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).expect("make it read-only");
     }
 
     fn on_mnt(&self, bundle: Bundle, options: &[&str], maps: Option<(Value, Value)>) -> Bundle {
@@ -183,6 +190,48 @@ fn a_read_only_idmapped_mount_is_read_only(t: &Case) {
     t.run(&bundle.sh("cat /mnt/zero; touch /mnt/new 2>/dev/null || echo ' refused'"))
         .ok()
         .prints("zero refused");
+}
+
+/// Root of a user namespace may change the mounts of its own mount namespace, but not what was set by
+/// the host (mount_namespaces(7), "Restrictions on mount namespaces").
+const LOCKED: &str = "mount -o remount,bind,rw,suid $0 2>/dev/null; touch $0/new 2>/dev/null || echo refused; umount $0/below 2>/dev/null; ls $0/below";
+
+fn what_the_host_forbids_on_the_source_stays_forbidden(t: &Case) {
+    let owned = Owned::new(t);
+    owned.forbid_writing();
+    for (kind, below) in [("rbind", "\ndeep"), ("bind", "")] {
+        let bundle = t.bundle().user_namespace(100_000).capabilities(&["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]);
+        let bundle = owned.on_mnt(bundle, &[kind, "idmap"], None);
+        let bundle = match kind {
+            // What lies below a mount that is left behind cannot be hidden.
+            "bind" => {
+                let _ = umount2(&owned.0.join("below"), MntFlags::MNT_DETACH);
+                bundle
+            }
+            _ => bundle,
+        };
+        t.run(&bundle.args(&["/bin/sh", "-c", LOCKED, "/mnt"])).ok().prints(&format!("refused{below}"));
+    }
+}
+
+fn what_the_host_forbids_on_the_root_filesystem_stays_forbidden(t: &Case) {
+    let bundle = idmapped_root(t, "container").capabilities(&["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"]);
+    fs::create_dir_all(bundle.in_rootfs("/below")).expect("make a directory");
+    let (root, none) = (bundle.in_rootfs("/"), None::<&str>);
+    mount(Some(&root), &root, none, MsFlags::MS_BIND, none).expect("bind the root filesystem");
+    let _off = Unmounted(root.clone());
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    mount(None::<&str>, &root, none, flags, none).expect("make it read-only");
+    t.run(&bundle.args(&["/bin/sh", "-c", LOCKED, "/"])).ok().prints("refused");
+}
+
+/// Takes a mount away at the end.
+struct Unmounted(PathBuf);
+
+impl Drop for Unmounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
 }
 
 fn an_idmapped_file_is_mounted(t: &Case) {

@@ -147,6 +147,8 @@ pub enum FromChild {
     Mounted,
     /// A hook that it ran has ended so.
     HookEnded(Ended),
+    /// A detached mount of its own, by mount, whose ids only the host may map.
+    Tree(OwnedFd, usize),
     /// The fd by which the calls that its filter notifies of are answered (seccomp_unotify(2)).
     Listener(OwnedFd),
     /// Its network namespace, for the devices that belong there.
@@ -164,6 +166,10 @@ const TAG_HOOK_EXITED: u8 = 6;
 const TAG_HOOK_KILLED: u8 = 7;
 const TAG_LISTENER: u8 = 8;
 const TAG_NETWORK: u8 = 9;
+const TAG_TREE: u8 = 10;
+
+/// The number of the root filesystem among the mounts.
+pub const ROOT_TREE: usize = u16::MAX as usize;
 
 fn send_record(fd: BorrowedFd, record: &[u8; SIZE], pass: Option<BorrowedFd>) -> io::Result<()> {
     sys::socket::send(fd, record, pass)
@@ -222,6 +228,15 @@ pub fn send_hopped(fd: BorrowedFd, pidfd: BorrowedFd, pid: i32) -> io::Result<()
     send_record(fd, &record, Some(pidfd))
 }
 
+/// Asks the host to map the ids of the mount `index`, and waits until it has.
+pub fn have_ids_mapped(fd: BorrowedFd, tree: BorrowedFd, index: usize) -> io::Result<()> {
+    let mut record = [0u8; SIZE];
+    record[0] = TAG_TREE;
+    record[2..4].copy_from_slice(&(index as u16).to_ne_bytes());
+    send_record(fd, &record, Some(tree))?;
+    expect(fd, ToChild::IdsMapped)
+}
+
 /// Hands the notification fd of the filter to the host.
 pub fn send_listener(fd: BorrowedFd, listener: BorrowedFd) -> io::Result<()> {
     let mut record = [0u8; SIZE];
@@ -263,6 +278,9 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
         (TAG_MOUNTED, _) => Ok(FromChild::Mounted),
         (TAG_HOOK_EXITED, _) => Ok(FromChild::HookEnded(Ended::Exited(number as u8))),
         (TAG_HOOK_KILLED, _) => Ok(FromChild::HookEnded(Ended::Killed(number))),
+        (TAG_TREE, Some(tree)) => {
+            Ok(FromChild::Tree(tree, u16::from_ne_bytes([record[2], record[3]]).into()))
+        }
         (TAG_LISTENER, Some(listener)) => Ok(FromChild::Listener(listener)),
         (TAG_NETWORK, Some(namespace)) => Ok(FromChild::Network(namespace)),
         _ => Err(malformed()),
@@ -285,6 +303,8 @@ pub enum ToChild {
     Mapped = b'm',
     /// The network devices are in its network namespace.
     DevicesMoved = b'd',
+    /// The ids of the mount that it has sent are mapped.
+    IdsMapped = b'i',
     /// The hooks of the runtime namespace have run.
     HooksDone = b'h',
     /// Run the next hook of the container's namespaces, with the fd that comes along as the next of its

@@ -7,7 +7,7 @@ use crate::plan::mounts::{Bind, CgroupV1, Classic, Filesystem, Mount, Parameter,
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::mount::{self, ATTR_ATIME, MountAttr};
-use crate::wire::{Failure, NOTE, Step};
+use crate::wire::{self, Failure, NOTE, Step};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +19,8 @@ pub(super) struct Around<'a> {
     /// Its path on the host, where mount(2) may mount for a moment.
     pub(super) root_path: &'a CStr,
     pub(super) fds: &'a Fds<'a>,
+    /// What is mounted on the host has locks here, as in a mount namespace of less privilege.
+    pub(super) locked: bool,
 }
 
 pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
@@ -34,14 +36,18 @@ pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
     }
     let opened;
     let (new, attributes_due) = match (fds.binds.get(i).and_then(Option::as_ref), m.idmap) {
-        // Only the host may map the ids of its filesystems.
-        (Some(bind), Some(_)) => (bind.as_fd(), true),
+        (Some(bind), Some(_)) if !around.locked => (bind.as_fd(), true),
         (bind, _) => match (open_source(&m.source, m.attr.set, around, i), bind) {
             // Only what this user namespace does not reach, or may not take apart: in the host's copy its
             // root could undo the host's `ro`, `nosuid` and so on, which are locked in one of our own.
             (Err(f), Some(bind)) if matches!(f.errno, libc::EACCES | libc::EINVAL) => (bind.as_fd(), true),
-            (source, _) => {
+            (source, bind) => {
                 opened = source?;
+                if bind.is_some() && m.idmap.is_some() {
+                    // Only the host may map the ids of its filesystems.
+                    wire::have_ids_mapped(fds.host.as_fd(), opened.tree.as_fd(), i)
+                        .at(Step::MountIdmap, i)?;
+                }
                 (opened.tree.as_fd(), opened.attributes_due)
             }
         },

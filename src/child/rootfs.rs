@@ -11,16 +11,17 @@ use crate::plan::{Container, Root};
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::mount::{self, MountAttr};
-use crate::wire::Step;
+use crate::wire::{self, Step};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Builds the root filesystem and moves into it.
 pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds) -> Done {
-    let own = attach_root(&container.root, fds.root)?;
+    let own = attach_root(container, fds)?;
     let root = own.as_ref().map(AsFd::as_fd).or(fds.root);
     let root = root.ok_or(io::Error::from_raw_os_error(libc::EBADF)).at(Step::RootOpen, 0)?;
-    let around = Around { root, root_path: &container.root.path, fds };
+    let locked = container.host_opens_binds;
+    let around = Around { root, root_path: &container.root.path, fds, locked };
     for (i, m) in container.mounts.iter().enumerate() {
         mount_one(&around, m, i)?;
     }
@@ -50,7 +51,10 @@ pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds)
 
 /// Mounts the root filesystem on itself, because pivot_root(2) needs a mount: a copy of its own, or the
 /// one that the host made.
-fn attach_root(root: &Root, given: Option<BorrowedFd>) -> Done<Option<OwnedFd>> {
+fn attach_root(container: &Container, fds: &Fds) -> Done<Option<OwnedFd>> {
+    let root = &container.root;
+    // In a user namespace a copy of its own, in which the host's `ro`, `nosuid` and so on are locked.
+    let given = fds.root.filter(|_| !container.host_opens_binds);
     // Nothing that is mounted from here on may show up on the host.
     mount::set_propagation(c"/", root.propagation).at(Step::RootPropagation, 0)?;
     // With shared propagation the mount below must not be (pivot_root(2), EINVAL): the nearest mount
@@ -66,7 +70,14 @@ fn attach_root(root: &Root, given: Option<BorrowedFd>) -> Done<Option<OwnedFd>> 
     }
     let own = match given {
         Some(_) => None,
-        None => Some(mount::clone_tree(CWD, &root.path, true).at(Step::RootOpen, 0)?),
+        None => {
+            let own = mount::clone_tree(CWD, &root.path, true).at(Step::RootOpen, 0)?;
+            if fds.root.is_some() {
+                wire::have_ids_mapped(fds.host.as_fd(), own.as_fd(), wire::ROOT_TREE)
+                    .at(Step::RootOpen, 0)?;
+            }
+            Some(own)
+        }
     };
     let Some(tree) = own.as_ref().map(AsFd::as_fd).or(given) else { return Ok(own) };
     if own.is_none() {

@@ -10,7 +10,7 @@ use crate::host::foreground::{self, Service, Signals};
 use crate::host::notify::Proxy;
 use crate::host::oom;
 use crate::host::receiver::Receiver;
-use crate::plan::{Plan, Sandbox};
+use crate::plan::{Container, Plan, Sandbox};
 use crate::sys;
 use crate::wire::ToChild;
 use std::os::fd::{AsFd, OwnedFd};
@@ -61,8 +61,8 @@ fn go(env: &Env, options: &RunOptions) -> Result<u8> {
 }
 
 /// What must be done before the program runs: it is on record, and its terminal is in good hands and
-/// of the right size. Where the pid is known from the clone and there is no terminal and no scheduler to
-/// be set, none of this waits for the child, and the word to go on is there before the child asks for it.
+/// of the right size. Where the pid is known from the clone and neither asks for the other, none of this
+/// waits for the child, and the word to go on is there before the child asks for it.
 fn before_the_program(
     making: &mut Making,
     plan: &Plan,
@@ -70,10 +70,12 @@ fn before_the_program(
     console: Option<&OwnedFd>,
     receivers: &[Receiver],
 ) -> Result<Option<Relay>> {
-    let hops = matches!(&plan.sandbox, Sandbox::New(c) if c.namespaces.hop);
+    // A class of resctrl is entered by one process, before it can make more.
+    let asks = |c: &Container| c.namespaces.hop || c.resctrl.is_some() || c.host_maps_ids();
+    let asks = matches!(&plan.sandbox, Sandbox::New(container) if asks(container));
     let process = plan.process.as_ref();
     let attended = process.is_some_and(|p| p.terminal.is_some() || p.scheduling.waits_for_the_host());
-    if hops || attended {
+    if asks || attended {
         making.until_ready(plan)?;
     }
     making.record(options.create.pid_file.as_deref(), receivers)?;

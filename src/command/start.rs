@@ -89,7 +89,7 @@ fn until_let_in(gate: BorrowedFd, state: &State) -> Result<()> {
             FromChild::Ready => return Ok(()),
             FromChild::Closed => return Err(ended(state)),
             FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
-            FromChild::Mounted | FromChild::HookEnded(_) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Tree(..) => {}
             FromChild::Listener(_) | FromChild::Network(_) => {}
         }
     }
@@ -106,7 +106,7 @@ fn until_running(gate: BorrowedFd, mut agent: Option<Agent>, state: &State) -> R
                 wire::tell(gate, ToChild::Listening).map_err(|_| gone())?;
             }
             FromChild::Ready | FromChild::Failure(_) | FromChild::Terminal(_) | FromChild::Hopped(..) => {}
-            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Network(_) => {}
+            FromChild::Mounted | FromChild::HookEnded(_) | FromChild::Tree(..) | FromChild::Network(_) => {}
         }
     }
     match state::has_executed(state.pid) {

@@ -66,6 +66,7 @@ pub struct Launched {
     socket: OwnedFd,
     /// The host's.
     proc: OwnedFd,
+    trees: Trees,
     last_barrier: &'static str,
 }
 
@@ -161,6 +162,8 @@ pub fn launch(plan: &Plan, ground: Ground) -> Result<Launched> {
         devices: None,
         socket,
         proc,
+        // No mount of the host is held longer than needed.
+        trees: Trees { id_namespaces: trees.id_namespaces, ..Trees::default() },
         last_barrier: "cloned",
     };
     borrowed.leave().inspect_err(|_| launched.kill())?;
@@ -257,6 +260,7 @@ impl Launched {
                 | FromChild::Terminal(_)
                 | FromChild::Hopped(..)
                 | FromChild::HookEnded(_)
+                | FromChild::Tree(..)
                 | FromChild::Listener(_) => {}
             }
         }
@@ -306,6 +310,10 @@ impl Launched {
                 (self.pidfd, self.pid) = (pidfd, pid);
                 self.next(plan)
             }
+            FromChild::Tree(tree, index) => {
+                self.map_ids(plan, tree.as_fd(), index).inspect_err(|_| self.kill())?;
+                self.next(plan)
+            }
             FromChild::Listener(fd) => {
                 self.hand_over(fd).inspect_err(|_| self.kill())?;
                 self.next(plan)
@@ -337,6 +345,13 @@ impl Launched {
         let agent = self.agent.take().ok_or_else(|| Error::new("linux.seccomp: no agent was asked"))?;
         agent.hand_over(listener)?;
         self.tell(ToChild::Listening)
+    }
+
+    /// Of a mount that the child has made, so that what is locked in its mount namespace stays so.
+    fn map_ids(&self, plan: &Plan, tree: BorrowedFd, index: usize) -> Result<()> {
+        let Sandbox::New(container) = &plan.sandbox else { return Ok(()) };
+        self.trees.map_ids(container, tree, index)?;
+        self.tell(ToChild::IdsMapped)
     }
 
     fn died(&self, plan: &Plan) -> Error {

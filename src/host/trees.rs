@@ -4,13 +4,13 @@ use super::idmap;
 use super::launch::open_namespace;
 use crate::child;
 use crate::error::Result;
-use crate::plan::mounts::idmap::IdNamespace;
+use crate::plan::mounts::idmap::{IdNamespace, Idmap};
 use crate::plan::mounts::{Bind, Mount, Source, SourceLink};
 use crate::plan::{Container, describe};
 use crate::sys;
 use crate::sys::fs::CWD;
 use crate::sys::mount::MountAttr;
-use crate::wire::Step;
+use crate::wire::{self, Step};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -39,15 +39,34 @@ impl Trees {
         };
         Ok(Trees { binds: open_binds(container, &id_namespaces)?, root, id_namespaces })
     }
+
+    /// Maps the ids of what the child has mounted itself: the mount `index`, or the root filesystem.
+    pub(super) fn map_ids(&self, container: &Container, tree: BorrowedFd, index: usize) -> Result<()> {
+        let ids = &self.id_namespaces;
+        if index == wire::ROOT_TREE {
+            let root = container.root.idmap;
+            return root.map_or(Ok(()), |at| map_root(container, tree, ids[at].as_fd()));
+        }
+        let idmap = container.mounts.get(index).and_then(|mount| mount.idmap);
+        idmap.map_or(Ok(()), |idmap| map_bind(container, ids, tree, index, idmap))
+    }
+}
+
+fn map_bind(container: &Container, ids: &[OwnedFd], tree: BorrowedFd, i: usize, idmap: Idmap) -> Result<()> {
+    sys::mount::map_ids(tree, idmap.recursive, ids[idmap.namespace].as_fd())
+        .map_err(|e| describe::bind_source(container, i, Step::MountIdmap, &e))
 }
 
 fn open_root(container: &Container, ids: BorrowedFd) -> Result<OwnedFd> {
     let tree =
         detached(&container.root.path, true).map_err(|e| describe::root_missing(&container.root.path, &e));
     let tree = tree?;
-    sys::mount::map_ids(tree.as_fd(), false, ids)
-        .map_err(|e| describe::root_idmap(&container.root.path, &e))?;
+    map_root(container, tree.as_fd(), ids)?;
     Ok(tree)
+}
+
+fn map_root(container: &Container, tree: BorrowedFd, ids: BorrowedFd) -> Result<()> {
+    sys::mount::map_ids(tree, false, ids).map_err(|e| describe::root_idmap(&container.root.path, &e))
 }
 
 /// Bind sources that the root of a user namespace might not reach, and those whose ids are mapped.
@@ -64,8 +83,7 @@ fn open_binds(container: &Container, ids: &[OwnedFd]) -> Result<Vec<Option<Owned
                 return Ok(None);
             };
             if let Some(idmap) = mount.idmap {
-                sys::mount::map_ids(tree.as_fd(), idmap.recursive, ids[idmap.namespace].as_fd())
-                    .map_err(|e| describe::bind_source(container, i, Step::MountIdmap, &e))?;
+                map_bind(container, ids, tree.as_fd(), i, idmap)?;
             }
             Ok(Some(tree))
         }

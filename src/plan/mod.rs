@@ -145,6 +145,14 @@ pub struct Container {
     pub pidfd_receiver: Option<PathBuf>,
 }
 
+impl Container {
+    /// The child mounts by itself what the host then maps the ids of, for the locks of its mount namespace.
+    pub fn host_maps_ids(&self) -> bool {
+        let binds = |m: &mounts::Mount| m.idmap.is_some() && matches!(m.source, mounts::Source::Bind(_));
+        self.host_opens_binds && (self.root.idmap.is_some() || self.mounts.iter().any(binds))
+    }
+}
+
 /// The root filesystem.
 #[derive(Debug, Clone)]
 pub struct Root {

@@ -220,7 +220,7 @@ impl Runner<'_> {
                 *told = None;
                 None
             }
-            (FromChild::Ready | FromChild::Mounted, _)
+            (FromChild::Ready | FromChild::Mounted | FromChild::Tree(..), _)
             | (FromChild::Terminal(_) | FromChild::Hopped(..), _)
             | (FromChild::Listener(_) | FromChild::Network(_), _) => None,
         })
