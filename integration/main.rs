@@ -7,6 +7,7 @@ compile_error!("a failed case is a caught panic: build this with panic = \"unwin
 
 mod activation;
 mod annotations;
+mod apparmor;
 mod block_io;
 mod bundle_examples;
 mod capabilities;
@@ -70,6 +71,7 @@ mod runtime_file;
 mod scheduling;
 mod seccomp;
 mod seccomp_notify;
+mod selinux;
 mod spec_and_features;
 mod state;
 mod subordinate_ids;
@@ -122,6 +124,8 @@ const CHAPTERS: &[&[CaseDef]] = &[
     process_home::CASES,
     scheduling::CASES,
     memory_policy::CASES,
+    apparmor::CASES,
+    selinux::CASES,
     terminal::CASES,
     exec_terminal::CASES,
     terminal_bytes::CASES,

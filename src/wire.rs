@@ -81,6 +81,10 @@ steps! {
     Cpus
     MemoryPolicy
     Personality
+    Apparmor
+    Selinux
+    KeyLabel
+    MountLabel
     NoNewPrivileges
     FindProgram
     Gate

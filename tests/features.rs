@@ -168,6 +168,7 @@ fn only_what_this_release_does_is_claimed() {
         "run.oci.hooks.stderr",
         "run.oci.hooks.stdout",
         "run.oci.keep_original_groups",
+        "run.oci.mount_context_type",
         "run.oci.pidfd_receiver",
         "run.oci.seccomp.receiver",
         "run.oci.seccomp_bpf_data",
@@ -179,8 +180,8 @@ fn only_what_this_release_does_is_claimed() {
     assert_eq!(strings(&linux["namespaces"]), namespaces);
     let all_of_rdt = serde_json::json!({"enabled": true, "schemata": true, "monitoring": true});
     assert_eq!(linux["intelRdt"], all_of_rdt);
-    for missing in ["apparmor", "selinux"] {
-        assert_eq!(linux[missing]["enabled"], false, "{missing}");
+    for there in ["apparmor", "selinux"] {
+        assert_eq!(linux[there]["enabled"], true, "{there}");
     }
     let modes = [
         "MPOL_BIND",

@@ -78,6 +78,7 @@ fn facts(layout: Layout, caller: Caller) -> Facts {
         permitted_caps,
         last_cap: 40,
         oom_score_adj: 0,
+        modules: Default::default(),
         cgroup: cgroup::Facts { hierarchies: layout.hierarchies() },
     }
 }

@@ -109,7 +109,7 @@ const GOOD: &[(&str, &[&str])] = &[
     ("podman-5-limits-read-only-tty", &[]),
     ("podman-5-privileged", &[]),
     ("podman-5-userns", &[]),
-    ("specification-example", &["process.apparmorProfile", "process.selinuxLabel", "linux.mountLabel"]),
+    ("specification-example", &[]),
     ("specification-minimal", &[]),
     ("specification-minimal-for-start", &[]),
     ("specification-net-devices", &[]),

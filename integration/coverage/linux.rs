@@ -227,6 +227,16 @@ pub(super) const OTHERS: Section = Section {
         ),
         row(
             Optional,
+            "`mountLabel`",
+            &[
+                "filesystems_of_the_container_have_the_mount_label",
+                "filesystems_of_the_kernel_have_their_own_labels",
+                "an_annotation_chooses_what_the_mount_label_is_for",
+                "a_mount_label_that_the_policy_does_not_know_is_named",
+            ],
+        ),
+        row(
+            Optional,
             "`personality`",
             &[
                 "a_32_bit_personality_shows_a_32_bit_machine",

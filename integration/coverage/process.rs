@@ -131,6 +131,29 @@ pub(super) const PROCESS: Section = Section {
         row(Optional, "`oomScoreAdj`", &["the_oom_score_is_raised"]),
         row(
             Optional,
+            "`apparmorProfile`",
+            &[
+                "a_profile_is_that_of_the_program",
+                "a_profile_denies_what_it_says",
+                "a_profile_works_with_no_new_privileges_and_without",
+                "exec_has_the_profile_of_the_container",
+                "a_profile_that_is_not_loaded_is_named",
+                "a_profile_without_apparmor_is_refused",
+            ],
+        ),
+        row(
+            Optional,
+            "`selinuxLabel`",
+            &[
+                "a_label_is_that_of_the_program",
+                "exec_has_the_label_of_the_container",
+                "a_label_that_the_policy_does_not_know_is_named",
+                "an_enforced_policy_allows_and_denies_by_the_label",
+                "labels_without_selinux_are_refused",
+            ],
+        ),
+        row(
+            Optional,
             "`scheduler`",
             &[
                 "a_nice_value_is_set",

@@ -10,6 +10,7 @@ mod home;
 pub(crate) mod hooks;
 mod identity;
 mod listener;
+mod lsm;
 mod mounts;
 mod outside;
 mod rootfs;
@@ -156,11 +157,10 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
         Sandbox::Join(target) => sandbox::join(target, process, fds)?,
     }
     let Some(process) = process else { return Ok(()) };
-    if let Some(name) = &process.keyring {
-        identity::new_keyring(name)?;
-    }
+    lsm::session_keyring(process, fds.proc)?;
     home::look_up(process);
     scheduling::assume(&process.scheduling)?;
+    lsm::on_exec(process, fds.proc)?;
     identity::assume(process)?;
     identity::find_program(process)
 }

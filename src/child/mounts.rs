@@ -21,6 +21,8 @@ pub(super) struct Around<'a> {
     pub(super) fds: &'a Fds<'a>,
     /// What is mounted on the host has locks here, as in a mount namespace of less privilege.
     pub(super) locked: bool,
+    /// linux.mountLabel
+    pub(super) label: Option<&'a Parameter>,
 }
 
 pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
@@ -141,18 +143,30 @@ struct Opened {
 
 fn open_source(source: &Source, attr: u64, around: &Around, i: usize) -> Done<Opened> {
     match source {
-        Source::Filesystem(fs) => open_filesystem(fs, attr, around, i),
+        Source::Filesystem(fs) => {
+            let opened = open_filesystem(fs, attr, around, i)?;
+            if let Some(label) = &fs.root_label {
+                label_root(opened.tree.as_fd(), label).at(Step::MountLabel, i)?;
+            }
+            Ok(opened)
+        }
         Source::Bind(bind) => {
             let tree = open_bind(bind).at(Step::MountOpen, i)?;
             Ok(Opened { tree, attributes_due: true })
         }
         Source::CgroupV1(hierarchies) => {
-            let tree = cgroup_directories(hierarchies, attr, i)?;
+            let tree = cgroup_directories(hierarchies, attr, around.label, i)?;
             Ok(Opened { tree, attributes_due: false })
         }
         // Has no source.
         Source::Remount(_) => Err(io::Error::from_raw_os_error(libc::EINVAL)).at(Step::MountOpen, i),
     }
+}
+
+/// SELinux labels the root directory alone, and what is made in it inherits that.
+fn label_root(new: BorrowedFd, label: &CStr) -> io::Result<()> {
+    let directory = sys::fs::openat(new, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+    sys::fs::set_xattr(directory.as_fd(), c"security.selinux", label.to_bytes())
 }
 
 /// A detached copy of the source.
@@ -228,10 +242,18 @@ fn mount_classic(fs: &Filesystem, classic: &Classic, at: &CStr, i: usize) -> Don
 }
 
 /// The tmpfs that holds a directory for each v1 hierarchy, not attached yet.
-fn cgroup_directories(hierarchies: &[CgroupV1], attr: u64, i: usize) -> Done<OwnedFd> {
+fn cgroup_directories(
+    hierarchies: &[CgroupV1],
+    attr: u64,
+    label: Option<&Parameter>,
+    i: usize,
+) -> Done<OwnedFd> {
     let context = mount::fsopen(c"tmpfs").at(Step::MountOpen, i)?;
     mount::fsconfig(context.as_fd(), c"source", Some(c"cgroup")).at(Step::MountParameter, i)?;
     mount::fsconfig(context.as_fd(), c"mode", Some(c"755")).at(Step::MountParameter, i)?;
+    if let Some(label) = label {
+        mount::fsconfig(context.as_fd(), &label.key, label.value.as_deref()).at(Step::MountLabel, i)?;
+    }
     mount::fsconfig_create(context.as_fd()).at(Step::MountCreate, i)?;
     let tree = mount::fsmount(context.as_fd(), 0).at(Step::MountCreate, i)?;
     for hierarchy in hierarchies {

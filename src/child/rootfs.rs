@@ -5,6 +5,7 @@ use super::mounts::{Around, mount_one};
 use super::target::{DIRECTORY, directory_target};
 use super::{At, Done, Fds, errno, hooks, terminal};
 use crate::plan::devices::{DevicePlan, Link, Node};
+use crate::plan::mounts::Parameter;
 use crate::plan::path::InRoot;
 use crate::plan::process::Process;
 use crate::plan::{Container, Root};
@@ -21,7 +22,8 @@ pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds)
     let root = own.as_ref().map(AsFd::as_fd).or(fds.root);
     let root = root.ok_or(io::Error::from_raw_os_error(libc::EBADF)).at(Step::RootOpen, 0)?;
     let locked = container.host_opens_binds;
-    let around = Around { root, root_path: &container.root.path, fds, locked };
+    let around =
+        Around { root, root_path: &container.root.path, fds, locked, label: container.mount_label.as_ref() };
     for (i, m) in container.mounts.iter().enumerate() {
         mount_one(&around, m, i)?;
     }
@@ -40,7 +42,7 @@ pub(super) fn build(container: &Container, process: Option<&Process>, fds: &Fds)
     for (i, path) in container.readonly.iter().enumerate() {
         make_readonly(root, path).at(Step::ReadonlyPath, i)?;
     }
-    mask(root, &container.masked)?;
+    mask(root, &container.masked, container.mount_label.as_ref())?;
     // Nothing is made in it any more.
     if container.root.readonly {
         let attr = MountAttr { set: libc::MOUNT_ATTR_RDONLY, ..MountAttr::default() };
@@ -178,14 +180,14 @@ fn make_readonly(root: BorrowedFd, path: &InRoot) -> io::Result<()> {
 }
 
 /// Files get the host's /dev/null, directories one empty tmpfs that all share.
-fn mask(root: BorrowedFd, paths: &[InRoot]) -> Done {
+fn mask(root: BorrowedFd, paths: &[InRoot], label: Option<&Parameter>) -> Done {
     let mut empty: Option<OwnedFd> = None;
     for (i, path) in paths.iter().enumerate() {
         let Some(target) = existing(root, path).at(Step::MaskPath, i)? else { continue };
         let directory = sys::fs::fstat(target.as_fd()).at(Step::MaskPath, i)?.is(libc::S_IFDIR);
         let cover = match (&empty, directory) {
             (_, false) => null_device(),
-            (None, true) => empty_directory(),
+            (None, true) => empty_directory(label),
             (Some(empty), true) => mount::clone_tree(empty.as_fd(), c"", false),
         };
         let cover = cover.at(Step::MaskPath, i)?;
@@ -208,10 +210,13 @@ fn null_device() -> io::Result<OwnedFd> {
 }
 
 /// Read-only, and without room for a file should somebody remount it.
-fn empty_directory() -> io::Result<OwnedFd> {
+fn empty_directory(label: Option<&Parameter>) -> io::Result<OwnedFd> {
     let context = mount::fsopen(c"tmpfs")?;
     for (key, value) in [(c"mode", c"755"), (c"nr_blocks", c"1"), (c"nr_inodes", c"1")] {
         mount::fsconfig(context.as_fd(), key, Some(value))?;
+    }
+    if let Some(label) = label {
+        mount::fsconfig(context.as_fd(), &label.key, label.value.as_deref())?;
     }
     mount::fsconfig_create(context.as_fd())?;
     let attr =

@@ -32,7 +32,6 @@ pub fn run(env: &Env, options: &ExecOptions) -> Result<u8> {
 }
 
 fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
-    refuse_later(options)?;
     exe::protect()?;
     let dir = state::open(&env.root, &options.id)?;
     let state = dir.read_complete(&options.id)?;
@@ -92,17 +91,6 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let status = foreground::wait(child.pid, child.pidfd.as_fd(), &signals, service)?.status();
     let oom = killed.and_then(|before| oom::since(&state.cgroup, before));
     oom.map_or(Ok(status), |oom| oom.judge(status))
-}
-
-fn refuse_later(options: &ExecOptions) -> Result<()> {
-    for (given, flag) in
-        [(options.process_label.is_some(), "--process-label"), (options.apparmor.is_some(), "--apparmor")]
-    {
-        if given {
-            return Err(Error::not_supported_yet(flag));
-        }
-    }
-    Ok(())
 }
 
 /// What the kernel says of a container that is just ending misleads: its pid namespace has no memory left
@@ -225,6 +213,8 @@ fn process(options: &ExecOptions, spec: &Spec) -> Result<Process> {
         process.user.uid = user.uid;
         process.user.gid = user.gid.unwrap_or(process.user.gid);
     }
+    process.selinux_label = options.process_label.clone().or(process.selinux_label);
+    process.apparmor_profile = options.apparmor.clone().or(process.apparmor_profile);
     process.user.additional_gids.extend(&options.additional_gids);
     if !options.caps.is_empty() {
         // Not into the inheritable set: files of the image would gain from it (CVE-2022-29162).
@@ -243,6 +233,9 @@ fn process(options: &ExecOptions, spec: &Spec) -> Result<Process> {
 /// otherwise.
 fn like_the_container(mut process: Process, spec: &Spec) -> Process {
     let Some(own) = &spec.process else { return process };
+    let label = |own: &Option<String>, label: Option<String>| label.filter(|l| !l.is_empty()).or(own.clone());
+    process.apparmor_profile = label(&own.apparmor_profile, process.apparmor_profile);
+    process.selinux_label = label(&own.selinux_label, process.selinux_label);
     process.scheduler = process.scheduler.or_else(|| own.scheduler.clone());
     process.io_priority = process.io_priority.or_else(|| own.io_priority.clone());
     process.exec_cpu_affinity = process.exec_cpu_affinity.or_else(|| own.exec_cpu_affinity.clone());

@@ -4,7 +4,9 @@ use crate::error::{Context, Result};
 use crate::host::cgroup;
 use crate::plan::Facts;
 use crate::plan::cgroup::Version;
+use crate::plan::lsm::{AppArmor, Modules};
 use crate::sys;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 /// Inode of the first user namespace (PROC_USER_INIT_INO of the kernel's proc_ns.h).
@@ -30,8 +32,22 @@ pub fn probe(with_cgroups: bool) -> Result<Facts> {
         permitted_caps: sys::security::capget().context(|| "capget")?.permitted,
         last_cap: last_cap(),
         oom_score_adj: oom_score_adj(),
+        modules: modules(),
         cgroup,
     })
+}
+
+/// AppArmor's file cannot be read where it is not enabled, and selinuxfs is not there without SELinux.
+fn modules() -> Modules {
+    const SELINUX_MAGIC: i64 = 0xf97c_ff8c;
+    let apparmor = match std::fs::read_to_string("/proc/self/attr/apparmor/current") {
+        Err(_) => AppArmor::Off,
+        Ok(label) if label.trim_end() == "unconfined" => AppArmor::Unconfined,
+        Ok(_) => AppArmor::Confined,
+    };
+    let selinuxfs = sys::fs::openat(sys::fs::CWD, c"/sys/fs/selinux", libc::O_PATH | libc::O_DIRECTORY, 0);
+    let magic = selinuxfs.and_then(|directory| sys::fs::statfs_magic(directory.as_fd()));
+    Modules { apparmor, selinux: magic.is_ok_and(|magic| magic == SELINUX_MAGIC) }
 }
 
 /// The highest capability that the kernel knows, found by asking for them (PR_CAPBSET_READ is

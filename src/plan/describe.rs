@@ -2,6 +2,7 @@
 
 mod held;
 pub mod hooks;
+pub mod lsm;
 mod mounts;
 pub mod scheduling;
 
@@ -40,6 +41,7 @@ fn in_container(container: &Container, f: &Failure) -> Option<Error> {
         | Step::MountCreate
         | Step::MountAttributes
         | Step::MountAttach
+        | Step::MountLabel
         | Step::MountClassic
         | Step::MountIdmap
         | Step::MountLink
@@ -157,6 +159,9 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
             let error = program(&program_name(plan), f);
             match (f.errno, &process.seccomp) {
                 (libc::EPERM | libc::ENOSYS, Some(_)) => error.hint("linux.seccomp may refuse execve"),
+                (libc::EPERM, None) if process.lsm.selinux.is_some() && identity.no_new_privs => {
+                    error.hint("with process.noNewPrivileges the SELinux policy must allow nnp_transition")
+                }
                 _ => error,
             }
         }
@@ -205,6 +210,10 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
         Step::SeccompListener => seccomp::not_handed_over(f),
         Step::Scheduler | Step::IoPriority | Step::Cpus | Step::MemoryPolicy | Step::Personality => {
             let error = scheduling::failure(&process.scheduling, f);
+            error.unwrap_or_else(|| simple(words(f.step).into()))
+        }
+        Step::Apparmor | Step::Selinux | Step::KeyLabel => {
+            let error = lsm::failure(&process.lsm, f);
             error.unwrap_or_else(|| simple(words(f.step).into()))
         }
         Step::Terminal if f.index == 0 => simple("process.terminal: open /dev/pts/ptmx".into())
@@ -258,6 +267,12 @@ fn program(name: &str, f: &Failure) -> Error {
         }
         libc::ENOEXEC => Error::errno(what(), f.errno)
             .hint("not a program of this machine's kind, or a script without `#!`")
+            .exit(126),
+        libc::EACCES if found => Error::errno(what(), f.errno)
+            .hint(
+                "it is no regular file, not executable for this user, on a mount with noexec, or AppArmor or \
+                 SELinux does not allow it",
+            )
             .exit(126),
         libc::EACCES => Error::errno(what(), f.errno)
             .hint("it is no regular file, not executable for this user, or on a mount with noexec")

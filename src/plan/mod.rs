@@ -10,6 +10,7 @@ pub mod device_rules;
 pub mod devices;
 pub mod hooks;
 pub mod identity;
+pub mod lsm;
 pub mod mounts;
 pub mod namespaces;
 pub mod net_devices;
@@ -45,6 +46,8 @@ pub struct Facts {
     pub last_cap: u32,
     /// The caller's oom_score_adj, which children inherit.
     pub oom_score_adj: i32,
+    /// AppArmor and SELinux.
+    pub modules: lsm::Modules,
     /// Mounted cgroup hierarchies.
     pub cgroup: cgroup::Facts,
 }
@@ -118,6 +121,8 @@ pub struct Container {
     pub mounts: Vec<mounts::Mount>,
     /// The user namespaces whose maps mounts are shown by.
     pub id_namespaces: Vec<mounts::idmap::IdNamespace>,
+    /// linux.mountLabel, for the filesystems that are not among the mounts.
+    pub mount_label: Option<mounts::Parameter>,
     /// Bind sources are opened by the host stage, because the user namespace's root may not reach
     /// them.
     pub host_opens_binds: bool,
@@ -215,7 +220,9 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         facts: &facts.cgroup,
     };
     let mut ids = mounts::idmap::Namespaces::new(linux, &namespaces, facts.uid == 0);
-    let mounts = mounts::plan(&spec.mounts, &around, &mut ids, &mut warnings)?;
+    let mut mounts = mounts::plan(&spec.mounts, &around, &mut ids, &mut warnings)?;
+    let mount_label = lsm::mount_label(spec, facts.modules)?;
+    lsm::label(&mut mounts, mount_label.as_ref())?;
     let root = root(spec, linux, options, &mut ids)?;
     let id_namespaces = ids.list;
     let devices = devices::plan(spec, &namespaces, facts)?;
@@ -244,6 +251,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         root,
         mounts,
         id_namespaces,
+        mount_label,
         console: devices.links.first().and_then(|_| InRoot::new("/dev/console")),
         devices,
         net_devices: net_devices::plan(&linux.net_devices),

@@ -78,6 +78,8 @@ pub struct Filesystem {
     /// proc and sysfs must sit on a real directory: a symbolic link in the image would put them
     /// elsewhere (CVE-2019-19921, CVE-2023-27561).
     pub no_symlinks: bool,
+    /// The SELinux label of its root directory, where it cannot be one of the whole.
+    pub root_label: Option<CString>,
 }
 
 /// One fsconfig(2) parameter.

@@ -1,6 +1,7 @@
 //! The program: argv, environment, where it is looked for.
 
 use super::identity::Identity;
+use super::lsm::{self, Lsm};
 use super::path::InRoot;
 use super::scheduling::Scheduling;
 use super::{Facts, seccomp};
@@ -29,6 +30,8 @@ pub struct Process {
     pub identity: Identity,
     /// Scheduler, CPUs, memory nodes, personality.
     pub scheduling: Scheduling,
+    /// AppArmor and SELinux.
+    pub lsm: Lsm,
     /// Give it a terminal, of this size if one is told.
     pub terminal: Option<Terminal>,
     /// System call filter.
@@ -108,6 +111,7 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
         cwd_in_root,
         identity: around.identity,
         scheduling: around.scheduling,
+        lsm: lsm::plan(process, around.facts.modules)?,
         terminal: process.terminal.then(|| Terminal {
             size: process
                 .console_size

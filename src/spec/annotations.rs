@@ -19,6 +19,9 @@ pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 /// crun: the process keeps the groups of the caller.
 pub const KEEP_ORIGINAL_GROUPS: &str = "run.oci.keep_original_groups";
 
+/// crun: which mount option of SELinux `linux.mountLabel` becomes.
+pub const MOUNT_CONTEXT_TYPE: &str = "run.oci.mount_context_type";
+
 /// crun: the file for what hooks write to their standard output.
 pub const HOOKS_STDOUT: &str = "run.oci.hooks.stdout";
 /// crun: the same for standard error.
@@ -37,6 +40,7 @@ pub const HONOURED: &[&str] = &[
     HOOKS_STDERR,
     HOOKS_STDOUT,
     KEEP_ORIGINAL_GROUPS,
+    MOUNT_CONTEXT_TYPE,
     PIDFD_RECEIVER,
     SECCOMP_RECEIVER,
     SECCOMP_BPF_DATA,

@@ -213,6 +213,13 @@ pub fn has_xattr(path: &CStr, name: &CStr, value: &[u8]) -> bool {
     usize::try_from(n).is_ok_and(|n| buf[..n] == *value)
 }
 
+/// fsetxattr(2)
+pub fn set_xattr(fd: BorrowedFd, name: &CStr, value: &[u8]) -> io::Result<()> {
+    let (fd, pointer, length) = (fd.as_raw_fd(), value.as_ptr().cast(), value.len());
+    // SAFETY: name is NUL-terminated, pointer and length are of one slice.
+    check(unsafe { libc::fsetxattr(fd, name.as_ptr(), pointer, length, 0) }.into()).map(drop)
+}
+
 /// write(2) of a whole small buffer; a short write is an error (files of /proc and cgroups).
 pub fn write_once(fd: BorrowedFd, data: &[u8]) -> io::Result<()> {
     // SAFETY: pointer and length are of one slice.

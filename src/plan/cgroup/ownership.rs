@@ -61,6 +61,7 @@ mod tests {
             permitted_caps: 0,
             last_cap: 40,
             oom_score_adj: 0,
+            modules: Default::default(),
             cgroup: Default::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::error::Error;
+use crate::plan::lsm::is_context;
 use crate::plan::mounts::{Mount, Parameter, Source};
 use crate::wire::{Failure, Step};
 use std::ffi::CStr;
@@ -78,6 +79,10 @@ fn parameter(error: Error, fstype: &str, parameters: Option<&[Parameter]>, f: &F
         None => text(&p.key),
     });
     let told = told.unwrap_or_default();
+    if is_context(&told) {
+        return error
+            .hint(format!("the SELinux policy that is loaded does not know, or not allow, `{told}`"));
+    }
     error.hint(match told.strip_prefix("size=").is_some() {
         true => format!("{fstype} does not know `{told}`; sizes are bytes with k, m, g or %"),
         false => format!("{fstype} does not take `{told}`"),

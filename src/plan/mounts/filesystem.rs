@@ -53,6 +53,7 @@ pub(super) fn filesystem(
         owner_of_target,
         copy_up: parsed.copy_up,
         no_symlinks: matches!(fstype, "proc" | "sysfs"),
+        root_label: None,
     })
 }
 

@@ -10,6 +10,7 @@ fn facts(uid: u32) -> Facts {
         permitted_caps: if uid == 0 { (1 << 41) - 1 } else { 0 },
         last_cap: 40,
         oom_score_adj: 0,
+        modules: Default::default(),
         cgroup: cgroup::Facts::default(),
     }
 }

@@ -3,6 +3,7 @@
 use super::{Lines, lossy, run_hooks};
 use crate::plan::hooks::{self, HookPlan};
 use crate::plan::identity;
+use crate::plan::lsm::Lsm;
 use crate::plan::process::Process;
 use crate::plan::scheduling::Scheduling;
 
@@ -17,12 +18,15 @@ pub(super) fn lines(out: &mut Lines, p: &Process, plan: &HookPlan) {
         out.add("sched_setaffinity", format!("CPUs {list}"), "process.execCPUAffinity.final");
     }
     if let Some(name) = &p.keyring {
-        out.add("join", format!("a new session keyring {}", lossy(name)), "");
+        let label =
+            p.lsm.selinux.as_ref().map_or(String::new(), |label| format!(", labelled {}", lossy(label)));
+        out.add("join", format!("a new session keyring {}{label}", lossy(name)), "");
     }
     if p.env.is_open() {
         out.add("set", format!("HOME to that of uid {} in /etc/passwd, or /", p.identity.uid), "process.env");
     }
     surroundings(out, &p.scheduling);
+    labels(out, &p.lsm);
     if !p.scheduling.by_host {
         scheduler(out, &p.scheduling);
     }
@@ -106,6 +110,16 @@ fn cap_names(mask: u64) -> String {
         .map(|c| identity::CAPABILITIES.get(c as usize).copied().unwrap_or("?"))
         .collect();
     if names.is_empty() { "none".into() } else { names.join(",") }
+}
+
+fn labels(out: &mut Lines, lsm: &Lsm) {
+    if let Some(profile) = &lsm.apparmor {
+        let object = format!("{:?} to attr/apparmor/exec", lossy(&profile.command));
+        out.add("write", object, "process.apparmorProfile");
+    }
+    if let Some(label) = &lsm.selinux {
+        out.add("write", format!("{:?} to attr/exec", lossy(label)), "process.selinuxLabel");
+    }
 }
 
 fn surroundings(out: &mut Lines, s: &Scheduling) {

@@ -40,6 +40,7 @@ pub(super) fn check(spec: &Spec, report: &mut Report) {
         self::intel_rdt::check(rdt, &at.key("intelRdt"), report);
     }
     self::sysctl::check(&linux.sysctl, spec, &at.key("sysctl"), report);
+    report.no_nul_in(linux.mount_label.as_ref(), &at.key("mountLabel"));
     propagation(linux, &at.key("rootfsPropagation"), report);
     for (key, paths) in [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)] {
         hidden_paths(paths, spec, &at.key(key), report);

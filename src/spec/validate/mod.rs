@@ -7,7 +7,6 @@
 pub(crate) mod at;
 mod hooks;
 mod intel_rdt;
-mod later;
 mod linux;
 mod mounts;
 mod net_devices;
@@ -127,14 +126,12 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
     if let Some(hooks) = &spec.hooks {
         hooks::check(hooks, &At::Root.key("hooks"), &mut report);
     }
-    later::check(spec, &mut report);
     report
 }
 
 pub(crate) fn report_on_process(process: &Process) -> Report {
     let mut report = Report::default();
     process::check(process, &At::Root, &mut report);
-    later::check_process(process, &At::Root, &mut report);
     report
 }
 

@@ -85,6 +85,8 @@ pub(super) fn check(process: &Process, at: &At<'_>, report: &mut Report) {
     if let Some(adj) = process.oom_score_adj.filter(|adj| !(-1000..=1000).contains(adj)) {
         report.error(&at.key("oomScoreAdj"), format!("{adj} is not from -1000 to 1000"));
     }
+    report.no_nul_in(process.apparmor_profile.as_ref(), &at.key("apparmorProfile"));
+    report.no_nul_in(process.selinux_label.as_ref(), &at.key("selinuxLabel"));
     scheduling::check_process(process, at, report);
 }
 
