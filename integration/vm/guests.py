@@ -48,7 +48,7 @@ class Guest:
     lsm: str = ""
     append: str = ""
     memory: str = "1536M"
-    minutes: int = 8
+    minutes: int = 20
 
     def run(self, arguments, tell):
         """The suite in this guest; what goes wrong with the guest itself is in the result."""
