@@ -1,7 +1,10 @@
 //! Overlays, and data that are longer than one call of the kernel takes.
 
+use std::process::{Command, Stdio};
+
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use crate::harness::child_process::succeeds;
 use crate::harness::prelude::*;
 
 cases!("overlay_mounts", root: [
@@ -22,6 +25,8 @@ struct Layers(PathBuf);
 
 impl Layers {
     fn new(t: &Case) -> Layers {
+        // It may be a module, which nobody has needed yet.
+        succeeds(Command::new("modprobe").arg("overlay").stderr(Stdio::null()));
         let supported = fs::read_to_string("/proc/filesystems").expect("/proc/filesystems");
         if !supported.lines().any(|line| line.ends_with("\toverlay")) {
             t.skip("needs overlayfs");

@@ -25,6 +25,8 @@ pid1() { case $(readlink -f /proc/1/exe) in
     */systemd) echo "systemd $(systemctl --version | awk 'NR == 1 { print $2 }')" ;; *) echo none ;; esac; }
 { echo "kernel=$(uname -r)"; echo "cgroups=$(controllers)"; echo "lsms=$(lsms)"; echo "init=$(pid1)"
   echo "cpus=$(nproc)"; } >results/facts
+# What the kernel has as modules and a container's mount or a test's network would not load.
+for module in overlay loop veth dummy; do modprobe --quiet $module; done
 """
 SUITE = "export BUNDLE_EXAMPLES=$PWD/bundle-examples RUNTIME={runtime}\nexec ./integration --report results/report {filters}\n"
 SHELL = r"""
