@@ -79,6 +79,7 @@ mod suite;
 mod supervision;
 mod systemd;
 mod systemd_refused;
+mod systemd_update;
 mod systemd_user;
 mod terminal;
 mod terminal_bytes;
@@ -173,6 +174,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     user_session::CASES,
     systemd::CASES,
     systemd_user::CASES,
+    systemd_update::CASES,
     systemd_refused::CASES,
     cgroup_ownership::CASES,
     runtime_file::CASES,

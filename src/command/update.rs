@@ -38,7 +38,7 @@ fn update(env: &Env, options: &UpdateOptions) -> Result<()> {
     cgroup::present(&state.cgroup).complete(&mut resources);
     let change = decide(env, &state, &resources, &options.limits)?;
     let schemata = change_class(&state, options)?;
-    cgroup::update(&change).inspect_err(|_| {
+    cgroup::update(&change, state.cgroup.unit.as_ref()).inspect_err(|_| {
         if let (Some(class), Some(schemata)) = (&state.resctrl, schemata) {
             let _ = class.change(&schemata, "");
         }

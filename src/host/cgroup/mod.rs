@@ -15,6 +15,7 @@ mod limits;
 mod probe;
 mod processes;
 mod remove;
+mod told;
 mod tree;
 mod update;
 

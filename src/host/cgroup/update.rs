@@ -2,8 +2,10 @@
 
 use super::create::enable_controllers;
 use super::limits::{Journal, write_limits};
+use super::told::Told;
 use super::{Record, cpuset, devices, open_directory, read_small};
 use crate::error::{Context, Error, Result};
+use crate::host::systemd::RecordedUnit;
 use crate::plan::cgroup::{CgroupPlan, Group, Present, Version, Write};
 use crate::plan::device_rules::{transition, way_back};
 use std::os::fd::AsFd;
@@ -26,22 +28,28 @@ pub fn present(record: &Record) -> Present {
 /// Changes all that is planned. On an error what was written is put back.
 ///
 /// # Errors
-/// What the kernel refuses, with file and value.
-pub fn update(plan: &CgroupPlan) -> Result<()> {
+/// What the kernel or systemd refuses, with file or property and value.
+pub fn update(plan: &CgroupPlan, unit: Option<&RecordedUnit>) -> Result<()> {
     let mut journal = Journal::default();
+    let mut told = unit.zip(plan.groups.first()).map(|(unit, group)| Told::new(unit, group));
     let limits = || plan.groups.iter().try_for_each(|group| limits(group, &mut journal));
     // Programs for devices come last: whatever fails, they need not be put back.
-    let done = { limits }().and_then(|()| plan.groups.iter().try_for_each(programs));
+    let done = { limits }()
+        .and_then(|()| told.as_mut().map_or(Ok(()), Told::tell))
+        .and_then(|()| plan.groups.iter().try_for_each(programs));
     done.map_err(|error| {
-        let lost = journal.undo();
-        match lost.is_empty() {
-            true => error,
-            false => {
-                let names: Vec<_> = lost.iter().map(|path| path.display().to_string()).collect();
-                error.hint(format!("not put back: {}", names.join(", ")))
-            }
-        }
+        let lost = undo(journal, told);
+        if lost.is_empty() { error } else { error.hint(format!("not put back: {}", lost.join(", "))) }
     })
+}
+
+/// Puts everything back; gives what could not be.
+fn undo(journal: Journal, told: Option<Told>) -> Vec<String> {
+    let unit = told.as_ref().and_then(|told| told.take_back().err());
+    let files = journal.undo().into_iter().map(|path| path.display().to_string());
+    // The kernel's values come last: systemd has rounded some.
+    let rounded = told.and_then(|told| told.restore().err());
+    files.chain(unit.iter().chain(&rounded).map(Error::one_line)).collect()
 }
 
 fn limits(group: &Group, journal: &mut Journal) -> Result<()> {

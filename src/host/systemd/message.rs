@@ -21,6 +21,10 @@ impl Writer {
         self.bytes(n.to_ne_bytes());
     }
 
+    pub(super) fn boolean(&mut self, value: bool) {
+        self.u32(value.into());
+    }
+
     pub(super) fn string(&mut self, text: &str) {
         self.u32(text.len() as u32);
         self.0.extend(text.as_bytes());
@@ -40,7 +44,7 @@ impl Writer {
 
     fn value(&mut self, value: &Value) {
         match value {
-            Value::Bool(b) => self.u32((*b).into()),
+            Value::Bool(b) => self.boolean(*b),
             Value::Byte(n) => self.bytes([*n]),
             Value::I16(n) => self.bytes(n.to_ne_bytes()),
             Value::U16(n) => self.bytes(n.to_ne_bytes()),

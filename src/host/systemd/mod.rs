@@ -18,7 +18,7 @@ mod message;
 
 pub use bus::Bus;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::log::debug;
 use crate::plan::cgroup::unit::{Property, Unit, UnitManager};
 use crate::spec::gvariant::Value;
@@ -97,12 +97,9 @@ fn refused(unit: &Unit, name: &str, text: &str) -> Error {
                 "two containers cannot share a unit; the prefix and the name of slice:prefix:name make it up",
             );
     }
-    // It says which, as in "Cannot set property Foo, or unknown property".
-    let is_named = |p: &&Property| text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == p.name);
-    let property = unit.properties.iter().filter(|p| !p.location.is_empty()).find(is_named);
     let error = Error::new(text).context(what);
     let annotated = || unit.properties.iter().filter(|p| p.location.starts_with("annotations"));
-    match property {
+    match named(&unit.properties, text) {
         Some(property) => error.context(property.location.clone()),
         // It does not say of which.
         None if annotated().next().is_some() => {
@@ -113,11 +110,41 @@ fn refused(unit: &Unit, name: &str, text: &str) -> Error {
     }
 }
 
+/// The property that systemd's words are about: it says which, as in "Cannot set property Foo, or unknown property".
+fn named<'a>(properties: &'a [Property], text: &str) -> Option<&'a Property> {
+    let is_named = |p: &&Property| text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == p.name);
+    properties.iter().filter(|p| !p.location.is_empty()).find(is_named)
+}
+
 fn failed(unit: &Unit, result: &str) -> Error {
     let user = if unit.manager == UnitManager::User { "--user " } else { "" };
     Error::new(format!("the job ended as {result:?}"))
         .context(format!("systemd: start {}", unit.name))
         .hint(format!("`journalctl {user}--unit {}` has what systemd says about it", unit.name))
+}
+
+/// Changes a unit that has started, until it ends; returns when systemd has written the files.
+pub fn set_properties(unit: &RecordedUnit, properties: &[Property]) -> Result<()> {
+    let what = || format!("systemd: change {}", unit.name);
+    let mut bus = Bus::connect(unit.manager).map_err(|e| e.without_hint().context(what()))?;
+    let mut body = Writer::default();
+    body.string(&unit.name);
+    // Not for units of this name that are made later.
+    body.boolean(true);
+    body.array(8, |w| properties.iter().for_each(|p| w.property(&p.name, &p.value)));
+    let serial = bus.manager("SetUnitProperties", "sba(sv)", body);
+    if let Answer::Refused { text, .. } = bus.answer(serial, &mut Vec::new()).context(what)? {
+        let error = Error::new(&text).context(what());
+        return Err(match named(properties, &text) {
+            Some(property) => error.context(property.location.clone()),
+            None => error,
+        });
+    }
+    // It answers before it writes, and writes before it looks at what comes next.
+    let mut body = Writer::default();
+    body.string(&unit.name);
+    let serial = bus.manager("GetUnit", "s", body);
+    bus.answer(serial, &mut Vec::new()).context(what).map(drop)
 }
 
 /// Puts a process into the unit's group: systemd may, where the kernel does not let its user.

@@ -1,7 +1,7 @@
 //! The unit of systemd that the container's cgroup is, where systemd makes it (`--systemd-cgroup`): its name, and
 //! its properties (org.freedesktop.systemd1(5), systemd.resource-control(5)).
 
-use super::{Facts, Group, Hierarchy, Request, Version, Write};
+use super::{Absent, Facts, Group, Hierarchy, Request, Version, Write};
 use crate::error::{Error, Result, Violation};
 use crate::spec::annotations;
 use crate::spec::config::Spec;
@@ -212,12 +212,60 @@ fn slice_path(slice: &str) -> String {
     if stem == "-" { String::new() } else { ends.map(|end| format!("/{}.slice", &stem[..end])).collect() }
 }
 
+/// The files that systemd writes after the start, in an order in which each can be written after the others.
+pub const FILES: &[&str] = &[
+    "memory.min",
+    "memory.low",
+    "memory.high",
+    "memory.max",
+    "memory.swap.max",
+    "memory.zswap.max",
+    "pids.max",
+    "cpu.weight",
+    "cpu.idle",
+    "cpu.max",
+    "io.weight",
+    "io.bfq.weight",
+    "cpuset.cpus",
+    "cpuset.mems",
+];
+
+/// What is to be told to systemd when a unit that has started was changed, and `there` is in its files now.
+pub fn changed(writes: &[Write], there: &[Write]) -> Vec<Property> {
+    let mut found = properties(writes);
+    // Only at the start can it be set, and systemd writes its file only then.
+    found.retain(|property| property.name != "OOMPolicy");
+    // systemd has no other way to say that a group is idle no longer.
+    let is_busy = |write: &&Write| write.file == "cpu.idle" && write.value == "0";
+    if let Some(write) = writes.iter().find(is_busy)
+        && found.iter().all(|property| property.name != "CPUWeight")
+        && let Some(weight) = there.iter().find(|write| write.file == "cpu.weight")
+        && let Some(weight) = amount(&weight.value)
+    {
+        found.push(Property::new("CPUWeight", Value::U64(weight), &write.location));
+    }
+    found
+}
+
+/// What is to be told to take that back, when `before` was in its files.
+pub fn unchanged(writes: &[Write], before: &[Write]) -> Vec<Property> {
+    let told = changed(writes, before);
+    let mut found = properties(before);
+    found.retain(|property| told.iter().any(|other| other.name == property.name));
+    found
+}
+
 /// The properties that say to systemd what these writes say to the kernel. systemd writes them too, at the start
 /// and whenever it is reloaded; other files it leaves alone.
 pub fn properties(writes: &[Write]) -> Vec<Property> {
     let mut found: Vec<Property> = Vec::new();
     for write in writes {
-        for (name, value) in of_write(&write.file, write.value.trim()).unwrap_or_default() {
+        let (file, value) = match &write.absent {
+            // systemd knows weights by the scale of this one only.
+            Absent::Instead { file, value } if file == "io.weight" => (file, value),
+            _ => (&write.file, &write.value),
+        };
+        for (name, value) in of_write(file, value.trim()).unwrap_or_default() {
             found.retain(|p| p.name != name);
             found.push(Property::new(name, value, &write.location));
         }

@@ -46,6 +46,11 @@ impl Write {
         }
     }
 
+    /// What is in a file, to be put back some time.
+    pub fn content(file: &str, value: String) -> Self {
+        Write::new(file, value, "")
+    }
+
     /// Without the file there is nothing to limit.
     pub(super) fn if_exists(self) -> Self {
         Write { absent: Absent::Skip, ..self }

@@ -145,3 +145,43 @@ fn v1_is_refused() {
     facts.hierarchies[0].version = Version::V1;
     assert!(hierarchy(&facts).unwrap_err().to_string().contains("needs cgroup v2 alone"));
 }
+
+/// What an update tells and would take back, `MemoryMax=5`.
+fn update(writes: &[Write], there: &[Write]) -> (Vec<String>, Vec<String>) {
+    let text = |properties: Vec<Property>| {
+        properties.iter().map(|p| format!("{}={}", p.name, p.value)).collect::<Vec<_>>()
+    };
+    (text(changed(writes, there)), text(unchanged(writes, there)))
+}
+
+#[test]
+fn an_update_tells_what_it_changes_and_can_take_that_back() {
+    let write = |file: &str, value: &str| Write::new(file, value, "");
+    let there = [
+        write("memory.max", "max"),
+        write("cpu.weight", "39"),
+        write("cpu.idle", "0"),
+        write("cpu.max", "max 100000"),
+        write("cpuset.cpus", "\n"),
+    ];
+    let told = |file: &str, value: &str| update(&[write(file, value)], &there);
+    let both = |new: &str, old: &str| (vec![new.to_string()], vec![old.to_string()]);
+    assert_eq!(told("memory.max", "5"), both("MemoryMax=5", "MemoryMax=infinity"));
+    assert_eq!(told("cpu.weight", "5"), both("CPUWeight=5", "CPUWeight=39"));
+    assert_eq!(told("cpu.idle", "1"), both("CPUWeight=0", "CPUWeight=39"));
+    assert_eq!(told("cpuset.cpus", "1"), both("AllowedCPUs=[0x02]", "AllowedCPUs=[]"));
+    // systemd has no other name for no longer idle than a weight.
+    assert_eq!(told("cpu.idle", "0"), both("CPUWeight=39", "CPUWeight=39"));
+    let given = [write("cpu.idle", "0"), write("cpu.weight", "7")];
+    assert_eq!(update(&given, &there).0, ["CPUWeight=7"]);
+    let idle = [write("cpu.weight", "0"), write("cpu.idle", "1")];
+    assert_eq!(update(&given, &idle).1, ["CPUWeight=0"]);
+    for (file, value) in [("memory.oom.group", "1"), ("cpu.max.burst", "5")] {
+        assert_eq!(told(file, value), (vec![], vec![]), "{file}");
+    }
+}
+
+#[test]
+fn a_weight_for_block_io_is_told_by_the_scale_that_systemd_has() {
+    assert_eq!(limits(json!({"blockIO": {"weight": 10}})), ["IOWeight=1"]);
+}
