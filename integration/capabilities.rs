@@ -18,6 +18,7 @@ cases!("capabilities", root: [
     a_change_of_the_host_name_needs_its_capability,
     a_program_cannot_get_back_what_is_not_in_the_bounding_set,
     an_unknown_capability_is_no_reason_to_fail,
+    a_capability_that_the_caller_lacks_is_left_out_with_a_warning,
 ]);
 
 const CHOWN: u64 = 1 << 0;
@@ -141,4 +142,12 @@ fn an_unknown_capability_is_no_reason_to_fail(t: &Case) {
     let few = json!(["CAP_KILL", "CAP_OF_THE_FUTURE"]);
     let bundle = with_sets(t, json!({"bounding": few, "permitted": few, "effective": few}));
     assert_eq!(sets(t, &bundle), [0, KILL, KILL, KILL, 0]);
+}
+
+fn a_capability_that_the_caller_lacks_is_left_out_with_a_warning(t: &Case) {
+    t.call_without("sys_time");
+    let few = json!(["CAP_KILL", "CAP_SYS_TIME"]);
+    let bundle = with_sets(t, json!({"bounding": few, "permitted": few, "effective": few}));
+    assert_eq!(sets(t, &bundle), [0, KILL, KILL, KILL, 0]);
+    t.run(&bundle.args(&["/bin/true"])).ok().says("CAP_SYS_TIME");
 }

@@ -25,6 +25,7 @@ cases!("idmapped_mounts", root: [
     what_the_host_forbids_on_the_root_filesystem_stays_forbidden,
     an_idmapped_file_is_mounted,
     an_idmapped_tmpfs_shows_other_owners,
+    an_idmapped_tmpfs_of_a_user_namespace_shows_other_owners,
     many_idmapped_mounts_work,
     the_host_keeps_its_owners,
     one_list_of_mappings_is_refused,
@@ -247,6 +248,15 @@ fn an_idmapped_tmpfs_shows_other_owners(t: &Case) {
         "uidMappings": map(&[(0, 70, 10)]), "gidMappings": map(&[(0, 80, 10)])}));
     fs::write(bundle.in_rootfs("/opt/f"), "x").expect("write");
     t.run(&bundle.args(&["/bin/stat", "-c", "%u %g", "/opt", "/opt/f"])).ok().prints("70 80\n70 80");
+}
+
+fn an_idmapped_tmpfs_of_a_user_namespace_shows_other_owners(t: &Case) {
+    let bundle = t.bundle().user_namespace(100_000);
+    fs::create_dir_all(bundle.in_rootfs("/opt")).expect("make the target");
+    let bundle = bundle.mount(json!({"destination": "/opt", "type": "tmpfs", "source": "tmpfs",
+        "options": ["mode=0755", "idmap"],
+        "uidMappings": map(&[(0, 100_070, 10)]), "gidMappings": map(&[(0, 100_080, 10)])}));
+    t.run(&bundle.args(&["/bin/stat", "-c", "%u %g", "/opt"])).ok().prints("70 80");
 }
 
 fn many_idmapped_mounts_work(t: &Case) {

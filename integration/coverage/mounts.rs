@@ -53,6 +53,24 @@ pub(super) const MOUNTS: Section = Section {
             ],
         ),
         row(
+            Must,
+            "`options` of any length",
+            &[
+                "a_list_of_more_than_a_page_is_taken",
+                "a_list_of_many_layers_is_taken",
+                "a_list_with_very_long_paths_is_taken",
+            ],
+        ),
+        row(
+            Must,
+            "`type` `overlay`",
+            &[
+                "an_overlay_shows_its_layers_and_writes_to_the_upper_one",
+                "an_overlay_works_in_a_user_namespace",
+                "a_missing_layer_is_an_error",
+            ],
+        ),
+        row(
             Should,
             "default filesystems",
             &[
@@ -188,6 +206,10 @@ pub(super) const OPTIONS: Section = Section {
                 "the_mapping_of_the_user_namespace_is_used_without_another",
                 "mappings_without_the_option_are_used",
                 "idmap_leaves_the_mounts_below_as_they_are",
+                "an_idmapped_file_is_mounted",
+                "an_idmapped_tmpfs_shows_other_owners",
+                "an_idmapped_tmpfs_of_a_user_namespace_shows_other_owners",
+                "what_the_host_forbids_on_the_source_stays_forbidden",
                 "one_list_of_mappings_is_refused",
                 "a_filesystem_that_cannot_is_an_error",
             ],
@@ -200,6 +222,20 @@ pub(super) const OPTIONS: Section = Section {
                 "a_tmpfs_can_start_with_a_copy_of_what_it_covers",
                 "the_copy_has_the_files_and_the_image_stays_as_it_is",
                 "it_is_for_tmpfs_alone",
+            ],
+        ),
+        row(
+            Own,
+            "`idmap=IDS`",
+            &["the_option_can_bring_its_ids", "ids_of_the_option_can_be_those_of_the_container"],
+        ),
+        row(
+            Own,
+            "annotation `tierce.root.idmap`",
+            &[
+                "an_idmapped_root_shows_the_owners_of_the_image",
+                "an_idmapped_root_can_have_ids_of_its_own",
+                "what_the_host_forbids_on_the_root_filesystem_stays_forbidden",
             ],
         ),
         row(Own, "`copy-symlink`", &["a_link_can_be_copied", "a_copied_link_replaces_nothing_else"]),

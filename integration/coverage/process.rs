@@ -57,6 +57,14 @@ pub(super) const PROCESS: Section = Section {
             ],
         ),
         row(
+            Optional,
+            "`consoleSize`",
+            &[
+                "the_console_has_the_size_of_the_configuration",
+                "the_console_of_an_executed_program_has_the_size_of_its_process",
+            ],
+        ),
+        row(
             Must,
             "`cwd`",
             &[
@@ -119,6 +127,11 @@ pub(super) const PROCESS: Section = Section {
             Must,
             "`capabilities`, an unknown one is a warning",
             &["an_unknown_capability_is_no_reason_to_fail"],
+        ),
+        row(
+            Must,
+            "`capabilities`, one that cannot be granted is a warning",
+            &["a_capability_that_the_caller_lacks_is_left_out_with_a_warning"],
         ),
         row(
             Optional,

@@ -72,6 +72,15 @@ impl Case {
         *self.from.borrow_mut() = From::Cgroup(cgroup.to_owned());
     }
 
+    /// From here on calls the runtime as root without this capability (`sys_time`).
+    pub fn call_without(&self, capability: &str) {
+        if !Path::new(SETPRIV).exists() {
+            self.skip("needs setpriv");
+        }
+        let command = [SETPRIV, "--bounding-set", &format!("-{capability}")].map(String::from);
+        *self.from.borrow_mut() = From::Private(command.to_vec());
+    }
+
     /// From here on calls the runtime from where the suite is.
     pub fn call_from_here(&self) {
         *self.from.borrow_mut() = From::Here;

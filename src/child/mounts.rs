@@ -59,7 +59,12 @@ pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
         begin_as(fs, new, target.as_fd(), i)?;
         if let Some(idmap) = m.idmap {
             let namespace = fds.id_namespaces[idmap.namespace].as_fd();
-            mount::map_ids(new, idmap.recursive, namespace).at(Step::MountIdmap, i)?;
+            match around.locked {
+                // Root of a user namespace has no power over the one that has the maps.
+                true => wire::have_ids_mapped(fds.host.as_fd(), new, i),
+                false => mount::map_ids(new, idmap.recursive, namespace),
+            }
+            .at(Step::MountIdmap, i)?;
         }
     }
     if attributes_due && !m.attr.is_empty() {

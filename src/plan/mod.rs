@@ -151,10 +151,10 @@ pub struct Container {
 }
 
 impl Container {
-    /// The child mounts by itself what the host then maps the ids of, for the locks of its mount namespace.
+    /// The child mounts by itself what the host then maps the ids of: for the locks of its mount namespace,
+    /// and because the maps are not those of its user namespace.
     pub fn host_maps_ids(&self) -> bool {
-        let binds = |m: &mounts::Mount| m.idmap.is_some() && matches!(m.source, mounts::Source::Bind(_));
-        self.host_opens_binds && (self.root.idmap.is_some() || self.mounts.iter().any(binds))
+        self.host_opens_binds && !self.id_namespaces.is_empty()
     }
 }
 
