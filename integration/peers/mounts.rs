@@ -4,6 +4,21 @@ use super::Expectation::Fails;
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
+    (
+        Kind::Crun,
+        "what_the_host_forbids_on_the_source_stays_forbidden",
+        Fails("lets root of the container make a read-only source writable"),
+    ),
+    (
+        Kind::Runc,
+        "an_idmapped_tmpfs_of_a_user_namespace_shows_other_owners",
+        Fails("this version has no id-mapped mounts"),
+    ),
+    (
+        Kind::Crun,
+        "an_idmapped_tmpfs_of_a_user_namespace_shows_other_owners",
+        Fails("maps the ids of bind mounts alone"),
+    ),
     (Kind::Runc, "a_remount_makes_a_mount_writable_again", Fails("leaves it read-only")),
     (
         Kind::Runc,

@@ -4,6 +4,16 @@ use super::Expectation::{Fails, FailsWithCgroupV1, NotRun};
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
+    (
+        Kind::Runc,
+        "a_capability_that_the_caller_lacks_is_left_out_with_a_warning",
+        Fails("wants of the kernel what the caller does not have, which refuses all"),
+    ),
+    (
+        Kind::Crun,
+        "a_capability_that_the_caller_lacks_is_left_out_with_a_warning",
+        Fails("wants of the kernel what the caller does not have, which refuses all"),
+    ),
     (Kind::Runc, "a_home_that_is_configured_empty_stays_empty", Fails("takes it for none")),
     (Kind::Runc, "a_passwd_that_is_a_fifo_is_not_waited_for", NotRun("waits for ever")),
     (Kind::Crun, "a_passwd_that_is_a_fifo_is_not_waited_for", NotRun("waits for ever")),
