@@ -116,9 +116,11 @@ fn a_container_in_a_user_namespace_is_killed_and_deleted(t: &Case) {
 }
 
 fn sysctls_are_set_in_a_user_namespace(t: &Case) {
-    let sysctl = json!({"net.ipv4.ip_default_ttl": "79"});
+    let sysctl = json!({"net.ipv4.ip_default_ttl": "79", "kernel.domainname": "cellar", "kernel.shmmni": "99",
+        "user.max_user_namespaces": "3"});
     let bundle = mapped(t).set("/linux/sysctl", sysctl);
-    t.run(&bundle.args(&["/bin/cat", "/proc/sys/net/ipv4/ip_default_ttl"])).ok().prints("79");
+    let files = "net/ipv4/ip_default_ttl kernel/domainname kernel/shmmni user/max_user_namespaces";
+    t.run(&bundle.sh(&format!("cd /proc/sys && cat {files}"))).ok().prints("79\ncellar\n99\n3");
 }
 
 fn masked_paths_are_masked_in_a_user_namespace(t: &Case) {

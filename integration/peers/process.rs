@@ -4,6 +4,12 @@ use super::Expectation::{Fails, FailsWithCgroupV1, NotRun};
 use super::{Kind, Peer};
 
 pub(super) const PEERS: &[Peer] = &[
+    (Kind::Runc, "sysctls_are_set_in_a_user_namespace", Fails("refuses those of `user`")),
+    (
+        Kind::Crun,
+        "sysctls_are_set_in_a_user_namespace",
+        Fails("writes to the file of the domain name, which belongs to root of the host"),
+    ),
     (
         Kind::Runc,
         "a_capability_that_the_caller_lacks_is_left_out_with_a_warning",

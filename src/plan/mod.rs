@@ -246,6 +246,13 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
     let text = |name: &str, value: &Option<String>| {
         value.as_deref().filter(|v| !v.is_empty()).map(|v| c_string(name, v)).transpose()
     };
+    let mut sysctls = sysctls(linux)?;
+    let mut domainname = spec.domainname.clone();
+    if namespaces.has(Kind::User) {
+        // The file belongs to root of the host, whatever namespace it is about; the system call does not.
+        let file = sysctls.iter().position(|sysctl| sysctl.path.as_c_str() == c"sys/kernel/domainname");
+        domainname = file.map(|at| sysctls.remove(at).value).or(domainname);
+    }
     let container = Container {
         host_opens_binds: facts.uid == 0 && namespaces.has(Kind::User),
         root,
@@ -255,11 +262,11 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         console: devices.links.first().and_then(|_| InRoot::new("/dev/console")),
         devices,
         net_devices: net_devices::plan(&linux.net_devices),
-        sysctls: sysctls(linux)?,
+        sysctls,
         masked: in_root("maskedPaths", &linux.masked_paths)?,
         readonly: in_root("readonlyPaths", &linux.readonly_paths)?,
         hostname: text("hostname", &spec.hostname)?,
-        domainname: text("domainname", &spec.domainname)?,
+        domainname: text("domainname", &domainname)?,
         hooks: match &spec.hooks {
             Some(hooks) => hooks::plan(hooks, &options.bundle)?,
             None => hooks::HookPlan::default(),
