@@ -1,5 +1,6 @@
 """The images: what they are made of decides their name, so that a change makes new ones."""
 
+import fcntl
 import hashlib
 import pathlib
 import subprocess
@@ -22,6 +23,14 @@ def make(cache, machines):
     """Makes what is missing; images of an older definition are removed."""
     if machines == {"host"}:
         return
+    cache.mkdir(parents=True, exist_ok=True)
+    # One at a time; whoever waited finds them made.
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_missing(cache)
+
+
+def make_missing(cache):
     target = directory(cache)
     if (target / "root.ext4").exists():
         return
