@@ -119,6 +119,10 @@ run-vm = integration=$$($(STATIC) cargo test $(CARGO_FLAGS) --test integration -
 bench: bench-packages build ## compare with runc and crun (as root); BENCH_FLAGS=--help
 	python3 integration/bench/bench.py --tierce $(BINARY) $(BENCH_FLAGS)
 
+.PHONY: bench-systemd
+bench-systemd: vm-packages build ## compare the systemd cgroup drivers with crun's and runc's, in a guest
+	@$(run-vm) --guest uml-systemd --program integration/bench/systemd.py
+
 .PHONY: install
 install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin
 	@test -x $(BINARY) || { echo "make build comes first" >&2; exit 1; }

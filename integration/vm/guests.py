@@ -78,6 +78,13 @@ class Guest:
         elif "status" not in files:
             result.problem = "\n  ".join(["it ended before the suite did; at last it said:", *output[-30:]])
 
+    def program(self, arguments, tell):
+        """A Python program, called with `--tierce PATH`; its exit status."""
+        script = f"python3 ./{arguments.program.name} --tierce ./tierce\n"
+        with self.directory(arguments) as directory:
+            machine.watch(machine.start(self, directory, arguments, script), self.minutes * 60, tell)
+            return int(machine.results(self, directory).get("status", 1))
+
     def shell(self, arguments):
         """A shell on this terminal; its exit status."""
         rows, columns = machine.terminal_size()

@@ -93,8 +93,11 @@ def host_command(directory, arguments, script):
 
 def payload(arguments):
     """What a guest is given beside the script."""
-    return {"tierce": arguments.tierce.resolve(), "integration": arguments.integration.resolve(),
-            "bundle-examples": TOP / "bundle-examples"}
+    files = {"tierce": arguments.tierce.resolve(), "integration": arguments.integration.resolve(),
+             "bundle-examples": TOP / "bundle-examples"}
+    if arguments.program:
+        files[arguments.program.name] = arguments.program.resolve()
+    return files
 
 
 def write_disks(directory, arguments, script):

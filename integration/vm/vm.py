@@ -23,10 +23,10 @@ def main():
         sys.exit("vm.py: the guests' images and machines need root")
     arguments.cache = arguments.cache.resolve()
     images.make(arguments.cache, {guest.machine for guest in chosen})
-    if arguments.shell:
+    if arguments.shell or arguments.program:
         if len(chosen) != 1:
-            sys.exit(f"vm.py: a shell is in one guest, say which: {', '.join(guest.name for guest in chosen)}")
-        sys.exit(chosen[0].shell(arguments))
+            sys.exit(f"vm.py: that is in one guest, say which: {', '.join(guest.name for guest in chosen)}")
+        sys.exit(chosen[0].shell(arguments) if arguments.shell else chosen[0].program(arguments, print))
     results = run_all(chosen, arguments)
     matrix.show(results)
     if arguments.write and not arguments.test:
@@ -45,6 +45,7 @@ def command_line():
     parser.add_argument("--test", default="", help="only cases whose name contains one of these words")
     parser.add_argument("--runtime", default="", help="runc or crun of the guest, instead of tierce")
     parser.add_argument("--shell", action="store_true", help="a shell in the guest instead of the suite")
+    parser.add_argument("--program", type=pathlib.Path, help="a Python program in the guest instead of the suite")
     parser.add_argument("--write", action="store_true", help="write MATRIX.md and the table in README.md")
     return parser.parse_args()
 
