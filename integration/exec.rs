@@ -33,6 +33,7 @@ cases!("exec", root: [
     two_hundred_execs_at_the_same_time_return_each_its_own_status,
 ], anyone: [
     an_ordinary_user_executes_a_program_in_its_container,
+    an_ordinary_user_is_told_what_keeps_it_out_of_a_created_container,
 ]);
 
 fn the_exit_status_of_an_executed_program_is_returned(t: &Case) {
@@ -270,4 +271,12 @@ fn an_ordinary_user_executes_a_program_in_its_container(t: &Case) {
     output.exits(42).prints(&format!("0 0\n{}", its.display()));
     let owner = fs::metadata(format!("/proc/{}", detached(t, &container, &[]))).expect("the program");
     assert_eq!(owner.uid(), t.caller().0);
+}
+
+fn an_ordinary_user_is_told_what_keeps_it_out_of_a_created_container(t: &Case) {
+    t.become_ordinary_user();
+    let container = t.create(&t.bundle().args(&["/bin/sleep", "300"]));
+    exec(t, &container, &[], &["/bin/true"]).fails().says("init has not executed its program yet");
+    container.start().ok();
+    exec(t, &container, &[], &["/bin/true"]).ok();
 }

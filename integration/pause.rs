@@ -16,6 +16,7 @@ cases!("pause", root: [
     a_signal_to_all_leaves_a_paused_container_paused,
     exec_in_a_paused_container_is_refused,
     exec_that_ignores_the_pause_waits_for_its_end,
+    a_signal_ends_an_exec_that_waits_for_the_end_of_the_pause,
     a_created_container_can_be_paused_and_started_later,
     only_a_running_container_can_be_paused,
     only_a_paused_container_can_be_resumed,
@@ -191,6 +192,18 @@ fn exec_that_ignores_the_pause_waits_for_its_end(t: &Case) {
     assert_eq!(call.stdout(), "");
     resume(&container, t).ok();
     call.wait().exits(7).prints("ran");
+}
+
+fn a_signal_ends_an_exec_that_waits_for_the_end_of_the_pause(t: &Case) {
+    let container = t.launch(&t.bundle().args(&["/bin/sleep", "300"]));
+    pause(&container, t).ok();
+    let call = t.runtime(&["exec", "--ignore-paused", &container.id, "/bin/touch", "/dev/shm/ran"]).spawn();
+    eventually("its process is in the container", || container.processes().len() == 2);
+    call.signal(nix::sys::signal::Signal::SIGTERM);
+    call.wait().exits(143);
+    resume(&container, t).ok();
+    eventually("its process has gone", || container.processes().len() == 1);
+    t.runtime(&["exec", &container.id, "/bin/ls", "/dev/shm/ran"]).run().fails();
 }
 
 fn a_created_container_can_be_paused_and_started_later(t: &Case) {

@@ -161,6 +161,11 @@ const PEERS: &[Peer] = &[
     // seccomp_notify
     (
         Kind::Runc,
+        "a_low_limit_of_open_files_leaves_room_for_the_agent",
+        Fails("is under the limit itself while it sets the container up"),
+    ),
+    (
+        Kind::Runc,
         "the_connection_to_the_agent_ends_with_the_message",
         Fails("keeps it open until it ends itself"),
     ),
@@ -411,6 +416,11 @@ const PEERS: &[Peer] = &[
     // seccomp
     (Kind::Crun, "a_call_newer_than_the_profile_is_not_there", Fails("gives it the default action")),
     // seccomp_notify
+    (
+        Kind::Crun,
+        "a_low_limit_of_open_files_leaves_room_for_the_agent",
+        Fails("is under the limit itself while it sets the container up"),
+    ),
     (Kind::Crun, "the_agent_is_told_of_the_process", Fails("says that it complies with version 0.2.0")),
     (
         Kind::Crun,

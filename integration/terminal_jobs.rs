@@ -10,6 +10,7 @@ cases!("terminal_jobs", root: [
     keys_stop_and_interrupt_the_jobs_of_a_shell,
     keys_stop_and_interrupt_the_jobs_of_an_executed_shell,
     a_signal_that_ends_the_program_restores_the_terminal,
+    signals_work_though_nobody_reads_the_terminal,
     a_killed_container_restores_the_terminal,
     a_program_that_is_missing_restores_the_terminal,
     a_call_that_was_stopped_takes_the_terminal_again,
@@ -26,16 +27,20 @@ fn run_line(t: &Case, script: &str) -> Vec<String> {
     t.command_line("run", &bundle, &[], &t.id())
 }
 
-/// Types what a person does at a shell.
+/// Types what a person does at a shell. The job itself says that it has the terminal, or a key could come
+/// before that and meet the shell.
 fn use_jobs(pty: &Pty, running: Running) {
     pty.wait_for("# ");
-    pty.type_text("echo rea''dy; sleep 1000\n");
+    pty.type_text("sh -c 'echo rea\"\"dy; while read word; do echo \"got $word\"; done'\n");
     pty.wait_for("ready");
     pty.type_text("\x1a");
     pty.wait_for("Stopped");
     pty.type_text("echo sto''pped; fg\n");
-    pty.wait_for("stopped\nsleep 1000");
+    pty.wait_for("stopped\nsh -c");
+    pty.type_text("cask\n");
+    pty.wait_for("got cask");
     pty.type_text("\x03");
+    eventually("the shell asks again", || pty.printed().matches("\n# ").count() == 3);
     pty.type_text("echo status $?; exit 7\n");
     pty.wait_for("status 130");
     running.wait().exits(7);
@@ -63,6 +68,26 @@ fn a_signal_that_ends_the_program_restores_the_terminal(t: &Case) {
     let running = on(t, &pty, &run_line(t, WAIT), &[]);
     pty.wait_for("ready");
     assert!(!pty.is_cooked(), "meanwhile");
+    running.signal(Signal::SIGTERM);
+    running.wait().exits(3);
+    assert!(pty.is_cooked(), "afterwards");
+}
+
+/// It reaches the program while there is one; then there is nothing to wait for any more.
+fn signals_work_though_nobody_reads_the_terminal(t: &Case) {
+    let pty = Pty::unread(t, 24, 80);
+    let line = run_line(t, "trap 'exit 3' TERM; yes & while :; do sleep 0.05; done");
+    let running = on(t, &pty, &line, &[]);
+    let written =
+        || proc_file(running.pid(), "io").lines().find_map(|l| l.strip_prefix("wchar: ")?.parse().ok());
+    let mut before = 0;
+    eventually("the terminal is full", || {
+        let now: u64 = written().expect("what was written");
+        std::mem::replace(&mut before, now) == now && now > 16384
+    });
+    running.signal(Signal::SIGTERM);
+    let state = ["state", line.last().expect("the id")];
+    eventually("the program has ended", || t.runtime(&state).run().ok().json()["status"] == "stopped");
     running.signal(Signal::SIGTERM);
     running.wait().exits(3);
     assert!(pty.is_cooked(), "afterwards");

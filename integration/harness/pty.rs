@@ -24,6 +24,19 @@ pub struct Pty {
 impl Pty {
     /// Both ends are closed on exec from the first moment: other cases start processes, too.
     pub fn new(case: &Case, rows: u16, columns: u16) -> Pty {
+        let pty = Pty::unread(case, rows, columns);
+        let (mut reader, sink) = (pty.master.try_clone().expect("dup"), Arc::clone(&pty.printed));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut buffer) {
+                sink.lock().expect("lock").extend_from_slice(&buffer[..n]);
+            }
+        });
+        pty
+    }
+
+    /// The same, but nobody reads what is printed.
+    pub fn unread(case: &Case, rows: u16, columns: u16) -> Pty {
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let pty = posix_openpt(flags).expect("posix_openpt");
         grantpt(&pty).expect("grantpt");
@@ -33,14 +46,7 @@ impl Pty {
         let slave = options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(name);
         let slave = slave.expect("open the terminal");
         let master = File::from(pty.as_fd().try_clone_to_owned().expect("dup of the terminal"));
-        let printed = Arc::new(Mutex::new(Vec::new()));
-        let (mut reader, sink) = (master.try_clone().expect("dup"), Arc::clone(&printed));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(n @ 1..) = reader.read(&mut buffer) {
-                sink.lock().expect("lock").extend_from_slice(&buffer[..n]);
-            }
-        });
+        let printed = Arc::default();
         let pty = Pty { slave, master, printed };
         pty.resize(case, rows, columns);
         pty

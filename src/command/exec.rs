@@ -38,7 +38,8 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
     let Some(init) = state::init(&state) else {
         return Err(Error::new("container not running: cannot exec in a stopped container"));
     };
-    if !options.ignore_paused && cgroup::is_frozen(&state.cgroup) {
+    let paused = cgroup::is_frozen(&state.cgroup);
+    if paused && !options.ignore_paused {
         return Err(Error::new("cannot exec in a paused container").hint(format!(
             "`tierce resume {}` lets it go on; with --ignore-paused this waits until somebody does",
             options.id
@@ -64,7 +65,14 @@ fn exec(env: &Env, options: &ExecOptions) -> Result<u8> {
         child.enter(attach).inspect_err(|_| child.kill())?;
     }
     child.assist(&plan)?;
-    child.until_ready(&plan).map_err(|e| unless_ended(&state, e))?;
+    if let Some(signals) = signals.as_ref().filter(|_| paused)
+        && let Some(signal) = signals.or_readable(child.socket())?
+    {
+        // Not reaped: with cgroup v1 it ends no sooner than it is resumed.
+        let _ = sys::pidfd::send_signal(child.pidfd.as_fd(), libc::SIGKILL);
+        return Ok(Ended::Killed(signal).status());
+    }
+    child.until_ready(&plan).map_err(|e| not_entered(&state, e))?;
     if let Some(class) = &state.resctrl {
         class.enter(child.pid).inspect_err(|_| child.kill())?;
     }
@@ -99,6 +107,17 @@ fn unless_ended(state: &State, error: Error) -> Error {
     match state::is_alive(state) && !state::is_dying(state.pid) {
         true => error,
         false => Error::new("container not running: it ended while the program was being started"),
+    }
+}
+
+/// Why the container cannot be entered: before its execve init is not dumpable, and lets only root in.
+fn not_entered(state: &State, error: Error) -> Error {
+    let error = unless_ended(state, error);
+    match (error.as_errno(), state::has_executed(state.pid)) {
+        (Some(libc::EPERM), Some(false)) => error.hint(
+            "init has not executed its program yet, and lets nobody but root in before: `tierce start` first",
+        ),
+        _ => error,
     }
 }
 

@@ -6,7 +6,9 @@ use crate::error::{Context, Result};
 use crate::sys;
 use crate::sys::fs::stdio;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ffi::CString;
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Connects to `--console-socket`, before anything is made.
@@ -78,6 +80,9 @@ pub struct Relay {
     printed: Vec<u8>,
     input_open: bool,
     output_open: bool,
+    /// The caller's standard output, opened again, if it is a terminal: a write could wait there although
+    /// poll(2) says that there is room, and signals with it.
+    own_output: Option<OwnedFd>,
     raw: Raw,
 }
 
@@ -93,6 +98,7 @@ impl Relay {
             printed: Vec::new(),
             input_open: true,
             output_open: true,
+            own_output: reopen_terminal(stdio(1)),
             raw: Raw::new(),
         };
         relay.resize();
@@ -127,7 +133,7 @@ impl Relay {
             fds[1].events |= if self.typed.is_empty() { 0 } else { libc::POLLOUT };
         }
         if !self.printed.is_empty() {
-            fds[2] = sys::poll::writable(stdio(1));
+            fds[2] = sys::poll::writable(self.output());
         }
         fds
     }
@@ -187,8 +193,12 @@ impl Relay {
         }
     }
 
+    fn output(&self) -> BorrowedFd<'_> {
+        self.own_output.as_ref().map_or(stdio(1), AsFd::as_fd)
+    }
+
     fn write_printed(&mut self) {
-        match sys::fs::write(stdio(1), &self.printed) {
+        match sys::fs::write(self.output(), &self.printed) {
             Ok(n) => drop(self.printed.drain(..n)),
             Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {}
             // Nobody reads it any more; the program need not know.
@@ -196,22 +206,35 @@ impl Relay {
         }
     }
 
-    fn flush(&mut self) {
-        while !self.printed.is_empty() {
-            let _ = sys::poll::poll(&mut [sys::poll::writable(stdio(1))], -1);
-            self.write_printed();
-        }
-    }
-
-    /// What the program wrote before it ended: no more than a pty can hold, because another process may
-    /// go on writing.
-    pub fn drain(&mut self) {
-        self.flush();
+    /// When the program has ended: writes what it has printed, until `interrupted`. No more than a pty can
+    /// hold, because another process may go on writing.
+    ///
+    /// # Errors
+    /// Those of `interrupted`, which waits until there is room to write, and says if it is not to be
+    /// waited for.
+    pub fn drain(&mut self, mut interrupted: impl FnMut(BorrowedFd) -> Result<bool>) -> Result<()> {
         for _ in 0..64 {
-            if !self.output_open || !self.read_output() {
-                return;
+            while !self.printed.is_empty() {
+                if interrupted(self.output())? {
+                    return Ok(());
+                }
+                self.write_printed();
             }
-            self.flush();
+            if !self.output_open || !self.read_output() {
+                return Ok(());
+            }
         }
+        Ok(())
     }
+}
+
+/// If it is a terminal, another open file description of it, which never waits; the caller and others
+/// share theirs.
+fn reopen_terminal(fd: BorrowedFd) -> Option<OwnedFd> {
+    if !fd.is_terminal() {
+        return None;
+    }
+    let path = CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    let flags = libc::O_WRONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
+    sys::fs::openat(sys::fs::CWD, &path, flags, 0).ok()
 }

@@ -33,8 +33,17 @@ impl Signals {
 impl Signals {
     /// Waits until there is something to read from `fd`, or a signal comes that asks to end: gives that.
     pub fn or_readable(&self, fd: BorrowedFd) -> Result<Option<i32>> {
+        self.or(sys::poll::readable(fd))
+    }
+
+    /// The same until there is room to write to `fd`.
+    pub fn or_writable(&self, fd: BorrowedFd) -> Result<Option<i32>> {
+        self.or(sys::poll::writable(fd))
+    }
+
+    fn or(&self, event: libc::pollfd) -> Result<Option<i32>> {
         loop {
-            let mut fds = [sys::poll::readable(self.0.as_fd()), sys::poll::readable(fd)];
+            let mut fds = [sys::poll::readable(self.0.as_fd()), event];
             sys::poll::poll(&mut fds, -1).context(|| "poll")?;
             while let Some((signal, _)) = sys::signal::next(self.0.as_fd()).context(|| "signalfd")? {
                 if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
@@ -89,7 +98,8 @@ pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, service: Service) ->
         }
     };
     if let Some(relay) = &mut relay {
-        relay.drain();
+        // Nobody may read any more: a signal, which the program cannot get, ends this process.
+        relay.drain(|output| signals.or_writable(output).map(|signal| signal.is_some()))?;
     }
     if let Some(notify) = &mut notify {
         notify.drain();
