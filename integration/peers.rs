@@ -22,6 +22,7 @@ mod cgroup_commands;
 mod exec;
 mod hooks;
 mod linux;
+mod lsm;
 mod mounts;
 mod namespaces;
 mod process;
@@ -703,6 +704,7 @@ fn all() -> impl Iterator<Item = &'static Peer> {
         exec::PEERS,
         hooks::PEERS,
         linux::PEERS,
+        lsm::PEERS,
         mounts::PEERS,
         process::PEERS,
         resources::PEERS,

@@ -1,6 +1,7 @@
 //! `process.selinuxLabel` and `linux.mountLabel`, on a kernel with SELinux and Debian's policy.
 
 use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::harness::child_process::succeeds;
 use crate::harness::prelude::*;
@@ -42,16 +43,19 @@ fn exec(t: &Case, flags: &[&str], container: &Container, args: &[&str]) -> Outpu
 }
 
 fn a_label_is_that_of_the_program(t: &Case) {
+    let _permissive = permissive();
     t.run(&labelled(t).args(CURRENT)).ok().prints(LABEL);
 }
 
 fn a_label_is_not_that_of_the_caller_without_one(t: &Case) {
+    let _permissive = permissive();
     let bundle = labelled(t).unset("/process/selinuxLabel");
     let caller = fs::read_to_string("/proc/self/attr/current").expect("read");
     t.run(&bundle.args(CURRENT)).ok().prints(caller.trim_end_matches('\0'));
 }
 
 fn a_label_works_with_no_new_privileges_and_without(t: &Case) {
+    let _permissive = permissive();
     for value in [true, false] {
         let bundle = labelled(t).set("/process/noNewPrivileges", json!(value));
         t.run(&bundle.args(CURRENT)).ok().prints(LABEL);
@@ -75,6 +79,7 @@ fn process_file(t: &Case, mut process: Value) -> String {
 }
 
 fn exec_has_the_label_of_the_container(t: &Case) {
+    let _permissive = permissive();
     let container = idle(t, &labelled(t));
     exec(t, &[], &container, CURRENT).ok().prints(LABEL);
     exec(t, &["--process", &process_file(t, json!({}))], &container, &[]).ok().prints(LABEL);
@@ -83,17 +88,20 @@ fn exec_has_the_label_of_the_container(t: &Case) {
 const OTHER: &str = "system_u:system_r:container_t:s0:c3,c4";
 
 fn exec_has_the_label_of_its_flag(t: &Case) {
+    let _permissive = permissive();
     let container = idle(t, &labelled(t));
     exec(t, &["--process-label", OTHER], &container, CURRENT).ok().prints(OTHER);
 }
 
 fn exec_has_the_label_of_its_process_file(t: &Case) {
+    let _permissive = permissive();
     let container = idle(t, &labelled(t));
     let file = process_file(t, json!({"selinuxLabel": OTHER}));
     exec(t, &["--process", &file], &container, &[]).ok().prints(OTHER);
 }
 
 fn a_label_that_the_policy_does_not_know_is_named(t: &Case) {
+    let _permissive = permissive();
     let bundle = labelled(t).set("/process/selinuxLabel", json!("system_u:system_r:no_such_t:s0"));
     t.run(&bundle.args(CURRENT)).fails().says("no_such_t");
     t.assert_no_side_effects();
@@ -116,19 +124,36 @@ fn host(t: &Case, script: &str) -> String {
     text.trim().to_string()
 }
 
-/// While it is there, what the policy does not allow is denied, to every process of the machine.
-struct Enforcing;
+/// The mode of the policy is one for all cases: the others here run while it is not enforced.
+static MODE: RwLock<()> = RwLock::new(());
+
+fn permissive() -> impl Drop {
+    MODE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While it is there, what the policy does not allow is denied, to every process of the machine, and
+/// every denial is in the kernel's log.
+struct Enforcing {
+    _alone: RwLockWriteGuard<'static, ()>,
+    limit: String,
+}
+
+const LIMIT: &str = "/proc/sys/kernel/printk_ratelimit";
 
 impl Enforcing {
     fn new() -> Enforcing {
+        let alone = MODE.write().unwrap_or_else(PoisonError::into_inner);
+        let limit = fs::read_to_string(LIMIT).expect("read");
+        fs::write(LIMIT, "0").expect("write");
         fs::write("/sys/fs/selinux/enforce", "1").expect("enforce the policy");
-        Enforcing
+        Enforcing { _alone: alone, limit }
     }
 }
 
 impl Drop for Enforcing {
     fn drop(&mut self) {
         let _ = fs::write("/sys/fs/selinux/enforce", "0");
+        let _ = fs::write(LIMIT, &self.limit);
     }
 }
 
@@ -143,16 +168,16 @@ fn an_enforced_policy_allows_and_denies_by_the_label(t: &Case) {
     let container = t.launch(&bundle);
     let said = format!("/proc/{}/root/dev/shm/said", container.pid());
     let said = || fs::read_to_string(&said).unwrap_or_default();
+    let denied =
+        |line: &str| line.contains(LABEL) && line.contains("shadow_t") && line.contains("permissive=0");
+    let log = || host(t, "dmesg | grep 'avc:  denied'");
     {
         let _enforcing = Enforcing::new();
         fs::write(bundle.in_rootfs("/opt/go"), "").expect("write");
         eventually("the program has tried", || said().ends_with("end\n"));
+        eventually("the denial is in the log", || log().lines().any(denied));
     }
-    let log = host(t, "dmesg | grep 'avc:  denied' | tail -40");
-    assert_eq!(said(), "read\ndenied\nend\n", "{log}");
-    let denied =
-        |line: &&str| line.contains(LABEL) && line.contains("shadow_t") && line.contains("permissive=0");
-    assert!(log.lines().any(|line| denied(&line)), "{log}");
+    assert_eq!(said(), "read\ndenied\nend\n", "{}", log());
 }
 
 fn with_mount_label(t: &Case) -> Bundle {
@@ -160,6 +185,7 @@ fn with_mount_label(t: &Case) -> Bundle {
 }
 
 fn filesystems_of_the_container_have_the_mount_label(t: &Case) {
+    let _permissive = permissive();
     let bundle = with_mount_label(t);
     let container = t.launch(&bundle.sh("touch /dev/shm/new; echo made; sleep 300"));
     container.wait_for("made");
@@ -169,6 +195,7 @@ fn filesystems_of_the_container_have_the_mount_label(t: &Case) {
 }
 
 fn filesystems_of_the_kernel_have_their_own_labels(t: &Case) {
+    let _permissive = permissive();
     let container = idle(t, &with_mount_label(t));
     for path in ["/proc", "/sys", "/sys/fs/cgroup"] {
         let label = label_of(t, &container, path);
@@ -177,6 +204,7 @@ fn filesystems_of_the_kernel_have_their_own_labels(t: &Case) {
 }
 
 fn an_annotation_chooses_what_the_mount_label_is_for(t: &Case) {
+    let _permissive = permissive();
     let bundle =
         with_mount_label(t).set("/annotations", json!({"run.oci.mount_context_type": "rootcontext"}));
     let container = idle(t, &bundle);
@@ -189,6 +217,7 @@ fn an_annotation_chooses_what_the_mount_label_is_for(t: &Case) {
 }
 
 fn an_option_of_the_mount_goes_before_the_mount_label(t: &Case) {
+    let _permissive = permissive();
     let own = "system_u:object_r:container_file_t:s0:c5,c6";
     let options = json!(["mode=755", format!("context=\"{own}\"")]);
     let mount = json!({"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": options});
@@ -197,6 +226,7 @@ fn an_option_of_the_mount_goes_before_the_mount_label(t: &Case) {
 }
 
 fn a_mount_label_that_the_policy_does_not_know_is_named(t: &Case) {
+    let _permissive = permissive();
     let bundle = with_mount_label(t).set("/linux/mountLabel", json!("system_u:object_r:no_such_t:s0"));
     t.run(&bundle.args(CURRENT)).fails().says("no_such_t");
     t.assert_no_side_effects();
