@@ -256,6 +256,16 @@ const PEERS: &[Peer] = &[
     // spec_and_features
     (Kind::Crun, "features_is_json_with_the_range_of_versions", Fails("has no `features`")),
     (Kind::Crun, "features_names_what_the_runtime_knows", Fails("has no `features`")),
+    (
+        Kind::Crun,
+        "features_names_what_newer_versions_of_the_specification_have",
+        Fails("has no `features`, or one of an older specification"),
+    ),
+    (
+        Kind::Runc,
+        "features_names_what_newer_versions_of_the_specification_have",
+        Fails("knows an older specification"),
+    ),
     (Kind::Crun, "spec_rootless_maps_the_calling_user", Fails("leaves the mappings to the run")),
     // run
     (Kind::Crun, "a_missing_program_gives_127", Fails("gives 1 for every error of its own")),

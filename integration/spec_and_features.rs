@@ -14,6 +14,7 @@ cases!("spec_and_features", root: [
     spec_rootless_maps_the_calling_user,
     features_is_json_with_the_range_of_versions,
     features_names_what_the_runtime_knows,
+    features_names_what_newer_versions_of_the_specification_have,
 ]);
 
 /// Calls `spec` and reads what it has written.
@@ -129,4 +130,24 @@ fn features_names_what_the_runtime_knows(t: &Case) {
     has("/linux/seccomp/actions", "SCMP_ACT_ERRNO");
     assert_eq!(features.pointer("/linux/cgroup/v1"), Some(&json!(true)), "{features}");
     assert_eq!(features.pointer("/linux/cgroup/v2"), Some(&json!(true)), "{features}");
+}
+
+fn features_names_what_newer_versions_of_the_specification_have(t: &Case) {
+    let features = t.runtime(&["features"]).run().ok().json();
+    let switches = ["apparmor", "selinux", "intelRdt", "netDevices", "mountExtensions/idmap"];
+    for switch in switches.map(|name| format!("/linux/{name}/enabled")) {
+        assert_eq!(features.pointer(&switch), Some(&json!(true)), "{switch} of {features}");
+    }
+    for (list, value) in [
+        ("/linux/namespaces", "time"),
+        ("/linux/memoryPolicy/modes", "MPOL_INTERLEAVE"),
+        ("/linux/memoryPolicy/flags", "MPOL_F_STATIC_NODES"),
+        ("/linux/seccomp/knownFlags", "SECCOMP_FILTER_FLAG_LOG"),
+        ("/linux/seccomp/supportedFlags", "SECCOMP_FILTER_FLAG_LOG"),
+    ] {
+        let found = features.pointer(list).and_then(Value::as_array);
+        assert!(found.is_some_and(|found| found.contains(&json!(value))), "{value} in {list} of {features}");
+    }
+    let unsafe_ones = features["potentiallyUnsafeConfigAnnotations"].as_array();
+    assert!(unsafe_ones.is_some_and(|list| !list.is_empty()), "{features}");
 }

@@ -22,7 +22,7 @@ fn the_coverage_table_is_current(_: &Case) {
 
 fn a_container_that_is_left_behind_is_seen(t: &Case) {
     let container = t.launch(&t.bundle().args(&["/bin/sleep", "300"]));
-    let left = crate::harness::leftovers::find(t).join("\n");
+    let left = crate::harness::leftovers::find_now(t).join("\n");
     for what in ["state directory", "cgroup /", "process "] {
         assert!(left.contains(what), "the oracle does not see the {what}: {left}");
     }

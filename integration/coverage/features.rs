@@ -36,5 +36,11 @@ pub(super) const FEATURES: Section = Section {
             "`hooks`, `mountOptions`, `linux.namespaces`, `.capabilities`, `.cgroup`, `.seccomp`",
             &["features_names_what_the_runtime_knows"],
         ),
+        row(
+            Optional,
+            "`linux.apparmor`, `.selinux`, `.intelRdt`, `.memoryPolicy`, `.mountExtensions`, `.netDevices`, \
+             `.seccomp.knownFlags`, `.supportedFlags`; `potentiallyUnsafeConfigAnnotations`",
+            &["features_names_what_newer_versions_of_the_specification_have"],
+        ),
     ],
 };

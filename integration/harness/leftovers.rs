@@ -20,7 +20,8 @@ pub fn find(case: &Case) -> Vec<String> {
     left
 }
 
-fn find_now(case: &Case) -> Vec<String> {
+/// The same at this moment.
+pub fn find_now(case: &Case) -> Vec<String> {
     let states = case.state_entries().into_iter().map(|name| format!("state directory {name}"));
     let cgroups = case.host.cgroups.named(&case.id_prefix).into_iter();
     let mounts = mounts_below(&case.dir).into_iter();
