@@ -20,13 +20,27 @@ struct OpenHow {
     resolve: u64,
 }
 
+/// How often a lookup is repeated that the kernel could not finish.
+const LOOKUPS: u32 = 1000;
+
 /// openat2(2) with `O_CLOEXEC` and these `RESOLVE_*` bits.
+///
+/// # Errors
+/// EAGAIN: whenever a `..` was met, somebody had just renamed or mounted something somewhere.
 pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> io::Result<OwnedFd> {
     let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: mode.into(), resolve };
-    // SAFETY: path is NUL-terminated and `how` has the size that is told.
-    owned(unsafe {
-        libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &how, size_of::<OpenHow>())
-    })
+    let mut opened = Err(io::Error::from_raw_os_error(libc::EAGAIN));
+    for _ in 0..LOOKUPS {
+        // SAFETY: path is NUL-terminated and `how` has the size that is told.
+        opened = owned(unsafe {
+            libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &how, size_of::<OpenHow>())
+        });
+        match &opened {
+            Err(e) if e.raw_os_error() == Some(libc::EAGAIN) => {}
+            _ => return opened,
+        }
+    }
+    opened
 }
 
 /// Opens a path inside `root` as if that were `/`: symbolic links and `..` cannot leave it, and the
