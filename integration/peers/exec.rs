@@ -57,6 +57,12 @@ pub(super) const NEITHER: &[Peer] = neither! {
 };
 
 pub(super) const PEERS: &[Peer] = &[
+    (Kind::Runc, "a_user_is_what_was_written_or_an_error", Fails("knows no ids above 2147483647")),
+    (
+        Kind::Runc,
+        "exec_in_a_container_that_is_ending_is_an_error_that_says_so",
+        NotRun("names a namespace file that is gone; depends on the moment"),
+    ),
     // exec
     (
         Kind::Runc,
