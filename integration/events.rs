@@ -83,9 +83,13 @@ fn stats_of_memory_agree_with_the_cgroup_files(t: &Case) {
     assert!(raw.len() > 10, "{raw:?}");
 }
 
+/// Uses some time: a kernel that counts ticks may say of a short program that it has used none, and runc's types leave
+/// out a zero.
+const BUSY: &str = "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done";
+
 fn stats_of_processes_and_cpu_agree_with_the_cgroup_files(t: &Case) {
-    let script = "sleep 300 & i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo ready; wait";
-    let container = paused(t, &t.bundle().sh(script).set("/linux/resources/pids", json!({"limit": 77})));
+    let script = format!("sleep 300 & {BUSY}; echo ready; wait");
+    let container = paused(t, &t.bundle().sh(&script).set("/linux/resources/pids", json!({"limit": 77})));
     let found = stats(t, &container.id);
     assert_eq!(found["pids"], json!({"current": 2, "limit": 77}));
     let total = found["cpu"]["usage"]["total"].as_u64().expect("the time");
@@ -102,7 +106,7 @@ fn stats_of_processes_and_cpu_agree_with_the_cgroup_files(t: &Case) {
 
 /// As in runc's types/events.go.
 fn stats_have_the_names_that_go_programs_read(t: &Case) {
-    let container = paused(t, &limited(t).sh("echo ready; sleep 300"));
+    let container = paused(t, &limited(t).sh(&format!("{BUSY}; echo ready; sleep 300")));
     let found = stats(t, &container.id);
     for name in ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt"] {
         assert!(found[name].is_object(), "{name}: {found}");
