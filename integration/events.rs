@@ -65,22 +65,26 @@ fn paused<'c>(t: &'c Case, bundle: &Bundle) -> Container<'c> {
 fn stats_of_memory_agree_with_the_cgroup_files(t: &Case) {
     let bundle = limited(t).sh("x=$(head -c 3000000 /dev/zero | tr '\\0' x); echo ready; sleep 300");
     let container = paused(t, &bundle);
-    let read = |v1, v2| number(t, &container, "memory", v1, v2);
+    let read = |v1, v2| json!(number(t, &container, "memory", v1, v2));
+    let file = t.cgroup_dir("memory", &container.cgroup_path()).join("memory.stat");
+    // What the CPUs have in stock is given back at some time: nothing runs, and a number changes all the same.
+    eventually("the numbers are those of the files", || {
+        let found = stats(t, &container.id)["memory"].clone();
+        let raw = found["raw"].as_object().expect("memory.stat");
+        let text = fs::read_to_string(&file).expect("memory.stat");
+        let stat = |line: &str| {
+            let (key, value) = line.split_once(' ').expect("a key and a value");
+            // Others may be counted on some CPU still.
+            !["anon", "rss", "pgfault"].contains(&key) || raw[key].to_string() == value
+        };
+        found["usage"]["usage"] == read("memory.usage_in_bytes", "memory.current")
+            && found["usage"]["max"] == read("memory.max_usage_in_bytes", "memory.peak")
+            && text.lines().all(stat)
+    });
     let found = stats(t, &container.id)["memory"].clone();
     assert_eq!(found["usage"]["limit"], json!(32 * MIB));
-    assert_eq!(found["usage"]["usage"], json!(read("memory.usage_in_bytes", "memory.current")));
-    assert_eq!(found["usage"]["max"], json!(read("memory.max_usage_in_bytes", "memory.peak")));
     assert_eq!(found["swap"]["limit"], json!(32 * MIB));
-    let text = fs::read_to_string(t.cgroup_dir("memory", &container.cgroup_path()).join("memory.stat"));
-    let raw = found["raw"].as_object().expect("memory.stat");
-    for line in text.expect("memory.stat").lines() {
-        let (key, value) = line.split_once(' ').expect("a key and a value");
-        // Others may be counted on some CPU still.
-        if ["anon", "rss", "pgfault"].contains(&key) {
-            assert_eq!(raw[key].to_string(), value, "{key}");
-        }
-    }
-    assert!(raw.len() > 10, "{raw:?}");
+    assert!(found["raw"].as_object().is_some_and(|raw| raw.len() > 10), "{found}");
 }
 
 /// Uses some time: a kernel that counts ticks may say of a short program that it has used none, and runc's types leave
