@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::host::Host;
 use super::options::Options;
 use super::report::{Finished, Report, Verdict};
 use super::rootfs;
+use super::{PATIENCE, soon};
 use crate::peers::{self, Expectation};
 
 thread_local! {
@@ -115,12 +117,22 @@ fn make_parent_cgroups(host: &Host) {
     }
 }
 
+/// The first thing in `path` that is there, or itself.
+fn first_file(path: &Path) -> Option<String> {
+    let inside = fs::read_dir(path).ok().and_then(|mut entries| entries.next()?.ok());
+    match inside {
+        Some(entry) => first_file(&entry.path()),
+        None => path.symlink_metadata().is_ok().then(|| path.display().to_string()),
+    }
+}
+
 /// Removes what the cases had in common; what cannot be removed is somebody's leftover.
 fn clean_up(host: &Host) -> Vec<String> {
-    let _ = fs::remove_dir_all(&host.work);
+    // A process that is just ending may still make a file.
+    soon(PATIENCE, || fs::remove_dir_all(&host.work).is_ok() || !host.work.exists());
     let parents = host.cgroups.directories(&parent_cgroup()).into_iter().filter(|dir| dir.is_dir());
     let kept = parents.filter(|dir| fs::remove_dir(dir).is_err());
     let mut left: Vec<String> = kept.map(|dir| dir.display().to_string()).collect();
-    left.extend(host.work.exists().then(|| host.work.display().to_string()));
+    left.extend(first_file(&host.work));
     left
 }
