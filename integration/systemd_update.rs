@@ -35,7 +35,8 @@ impl<'a> Scope<'a> {
 
     fn of(t: &'a Case, whose: Whose, resources: &Value) -> Scope<'a> {
         let id = t.id();
-        let slice = if whose == Whose::System { "system.slice" } else { "user.slice" };
+        // One of its own: systemd writes the files of a unit anew when it changes its neighbours.
+        let slice = format!("{}.slice", id.replace('-', "_"));
         let bundle = t.bundle().set("/linux/cgroupsPath", json!(format!("{slice}:it:{id}")));
         let bundle = bundle.set("/linux/resources", resources.clone()).args(&["/bin/sleep", "300"]);
         t.runtime(&t.command_line("run", &bundle, &["--detach"], &id)).run().ok();
