@@ -362,20 +362,7 @@ const ACTIONS: [&str; 5] = ["cgroup.procs", "cgroup.threads", "cgroup.freeze", "
 
 impl Group {
     fn new(hierarchy: &Hierarchy, path: String) -> Group {
-        Group {
-            mount: hierarchy.mount.clone(),
-            version: hierarchy.version,
-            controllers: hierarchy.controllers.clone(),
-            path,
-            enable: Vec::new(),
-            writes: Vec::new(),
-            devices: DeviceAccess::Inherited,
-            optional: false,
-            named: false,
-            caller: None,
-            step_aside: false,
-            owner: None,
-        }
+        Group::existing(&hierarchy.mount, hierarchy.version, &hierarchy.controllers, &path)
     }
 
     /// In a hierarchy where the caller needs delegation: whether the group is better off below the caller's.
