@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::harness::child_process::succeeds;
+use crate::harness::executed::{idle, process_file};
 use crate::harness::prelude::*;
 
 cases!("apparmor", root: [
@@ -124,30 +125,13 @@ fn exec(t: &Case, flags: &[&str], container: &Container, args: &[&str]) -> Outpu
     t.runtime(&[&["exec"], flags, &[container.id.as_str()], args].concat()).run()
 }
 
-fn idle<'c>(t: &'c Case, bundle: &Bundle) -> Container<'c> {
-    t.launch(&bundle.clone().args(&["/bin/sleep", "300"]))
-}
-
 fn exec_has_the_profile_of_the_container(t: &Case) {
     let profile = Profile::load(t);
     let container = idle(t, &profile.bundle(t));
     exec(t, &[], &container, CURRENT).ok().prints(&profile.enforced());
     exec(t, &[], &container, &["/bin/sh", "-c", READ]).ok().prints("denied\nallowed");
-    let file = process_file(t, json!({}));
+    let file = process_file(t, CURRENT, json!({}));
     exec(t, &["--process", &file], &container, &[]).ok().prints(&profile.enforced());
-}
-
-/// A process.json that prints its profile.
-fn process_file(t: &Case, mut process: Value) -> String {
-    for (key, value) in [
-        ("args", json!(CURRENT)),
-        ("cwd", json!("/")),
-        ("env", json!(["PATH=/bin"])),
-        ("user", json!({"uid": 0, "gid": 0})),
-    ] {
-        process[key] = value;
-    }
-    t.file(&format!("process-{}.json", t.id()), &process.to_string()).display().to_string()
 }
 
 fn exec_has_the_profile_of_its_flag(t: &Case) {
@@ -159,7 +143,7 @@ fn exec_has_the_profile_of_its_flag(t: &Case) {
 fn exec_has_the_profile_of_its_process_file(t: &Case) {
     let (profile, other) = (Profile::load(t), Profile::load(t));
     let container = idle(t, &profile.bundle(t));
-    let file = process_file(t, json!({"apparmorProfile": other.name}));
+    let file = process_file(t, CURRENT, json!({"apparmorProfile": other.name}));
     exec(t, &["--process", &file], &container, &[]).ok().prints(&other.enforced());
 }
 

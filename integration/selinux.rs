@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::harness::child_process::succeeds;
+use crate::harness::executed::{idle, process_file};
 use crate::harness::prelude::*;
 
 cases!("selinux", root: [
@@ -62,27 +63,11 @@ fn a_label_works_with_no_new_privileges_and_without(t: &Case) {
     }
 }
 
-fn idle<'c>(t: &'c Case, bundle: &Bundle) -> Container<'c> {
-    t.launch(&bundle.clone().args(&["/bin/sleep", "300"]))
-}
-
-fn process_file(t: &Case, mut process: Value) -> String {
-    for (key, value) in [
-        ("args", json!(CURRENT)),
-        ("cwd", json!("/")),
-        ("env", json!(["PATH=/bin"])),
-        ("user", json!({"uid": 0, "gid": 0})),
-    ] {
-        process[key] = value;
-    }
-    t.file(&format!("process-{}.json", t.id()), &process.to_string()).display().to_string()
-}
-
 fn exec_has_the_label_of_the_container(t: &Case) {
     let _permissive = permissive();
     let container = idle(t, &labelled(t));
     exec(t, &[], &container, CURRENT).ok().prints(LABEL);
-    exec(t, &["--process", &process_file(t, json!({}))], &container, &[]).ok().prints(LABEL);
+    exec(t, &["--process", &process_file(t, CURRENT, json!({}))], &container, &[]).ok().prints(LABEL);
 }
 
 const OTHER: &str = "system_u:system_r:container_t:s0:c3,c4";
@@ -96,7 +81,7 @@ fn exec_has_the_label_of_its_flag(t: &Case) {
 fn exec_has_the_label_of_its_process_file(t: &Case) {
     let _permissive = permissive();
     let container = idle(t, &labelled(t));
-    let file = process_file(t, json!({"selinuxLabel": OTHER}));
+    let file = process_file(t, CURRENT, json!({"selinuxLabel": OTHER}));
     exec(t, &["--process", &file], &container, &[]).ok().prints(OTHER);
 }
 

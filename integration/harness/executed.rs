@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::bundle::Bundle;
 use super::case::Case;
 use super::child_process::succeeds;
@@ -19,6 +21,19 @@ pub fn idle<'c>(t: &'c Case, bundle: &Bundle) -> Container<'c> {
 /// The command line `exec FLAGS ID ARGS`.
 pub fn line<'a>(container: &'a Container, flags: &[&'a str], args: &[&'a str]) -> Vec<&'a str> {
     [&["exec"], flags, &[container.id.as_str()], args].concat()
+}
+
+/// A process.json of root with these arguments, and what `process` has beside them.
+pub fn process_file(t: &Case, args: &[&str], mut process: Value) -> String {
+    for (key, value) in [
+        ("args", json!(args)),
+        ("cwd", json!("/")),
+        ("env", json!(["PATH=/bin"])),
+        ("user", json!({"uid": 0, "gid": 0})),
+    ] {
+        process[key] = value;
+    }
+    t.file(&format!("process-{}.json", t.id()), &process.to_string()).display().to_string()
 }
 
 /// Executes a program.
