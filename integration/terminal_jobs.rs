@@ -11,6 +11,7 @@ cases!("terminal_jobs", root: [
     keys_stop_and_interrupt_the_jobs_of_an_executed_shell,
     a_signal_that_ends_the_program_restores_the_terminal,
     signals_work_though_nobody_reads_the_terminal,
+    a_signal_beside_the_end_of_the_program_is_for_its_caller,
     a_killed_container_restores_the_terminal,
     a_program_that_is_missing_restores_the_terminal,
     a_call_that_was_stopped_takes_the_terminal_again,
@@ -79,13 +80,12 @@ fn written_by(pid: i32) -> u64 {
     io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or(0)
 }
 
-/// It reaches the program while there is one; then there is nothing to wait for any more.
-fn signals_work_though_nobody_reads_the_terminal(t: &Case) {
-    let pty = Pty::unread(t, 24, 80);
+/// A program that fills a terminal which nobody reads, and the id of its container.
+fn fill<'c>(t: &'c Case, pty: &Pty) -> (Running<'c>, String) {
     let line = run_line(t, "trap 'exit 3' TERM; yes & while :; do sleep 0.05; done");
-    let running = on(t, &pty, &line, &[]);
-    let state = ["state", line.last().expect("the id")];
-    let list = ["ps", "--format", "json", state[1]];
+    let running = on(t, pty, &line, &[]);
+    let id = line.last().expect("the id").clone();
+    let list = ["ps", "--format", "json", &id];
     let processes = || serde_json::from_str(&t.runtime(&list).run().stdout).unwrap_or_else(|_| Vec::new());
     // Full is what has taken nothing for many looks: a slow machine may be slow between two of them.
     let (mut before, mut looks) = (0, 0);
@@ -94,10 +94,35 @@ fn signals_work_though_nobody_reads_the_terminal(t: &Case) {
         looks = if std::mem::replace(&mut before, now) == now { looks + 1 } else { 0 };
         now > 16384 && looks > 20
     });
+    (running, id)
+}
+
+fn until_stopped(t: &Case, id: &str) {
+    eventually("the program has ended", || t.runtime(&["state", id]).run().ok().json()["status"] == "stopped");
+}
+
+/// It reaches the program while there is one; then there is nothing to wait for any more.
+fn signals_work_though_nobody_reads_the_terminal(t: &Case) {
+    let pty = Pty::unread(t, 24, 80);
+    let (running, id) = fill(t, &pty);
     running.signal(Signal::SIGTERM);
-    eventually("the program has ended", || t.runtime(&state).run().ok().json()["status"] == "stopped");
+    until_stopped(t, &id);
     running.signal(Signal::SIGTERM);
     running.wait().exits(3);
+    assert!(pty.is_cooked(), "afterwards");
+}
+
+/// Both are there when it looks, and the end came first.
+fn a_signal_beside_the_end_of_the_program_is_for_its_caller(t: &Case) {
+    let pty = Pty::unread(t, 24, 80);
+    let (running, id) = fill(t, &pty);
+    running.signal(Signal::SIGSTOP);
+    eventually("it is stopped", || state_of(running.pid()) == "T");
+    t.runtime(&["kill", &id, "KILL"]).run().ok();
+    until_stopped(t, &id);
+    running.signal(Signal::SIGTERM);
+    running.signal(Signal::SIGCONT);
+    running.wait().exits(137);
     assert!(pty.is_cooked(), "afterwards");
 }
 

@@ -46,7 +46,7 @@ impl Signals {
             let mut fds = [sys::poll::readable(self.0.as_fd()), event];
             sys::poll::poll(&mut fds, -1).context(|| "poll")?;
             while let Some((signal, _)) = sys::signal::next(self.0.as_fd()).context(|| "signalfd")? {
-                if matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+                if asks_to_end(signal) {
                     return Ok(Some(signal));
                 }
             }
@@ -57,6 +57,10 @@ impl Signals {
     }
 }
 
+fn asks_to_end(signal: i32) -> bool {
+    matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT)
+}
+
 /// Waits for the process `pid` and reaps whatever else is or becomes our child.
 ///
 /// # Errors
@@ -65,6 +69,7 @@ pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, service: Service) ->
     let Service { mut relay, mut notify } = service;
     // It may have ended, and its signal been taken, before anybody waited for it here.
     let mut seen = reap(pid)?;
+    let mut asked_too_late = false;
     let ended = loop {
         if let Some(ended) = seen {
             break ended;
@@ -92,6 +97,8 @@ pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, service: Service) ->
                     if let (libc::SIGCONT, Some(relay)) = (signal, relay) {
                         relay.resume();
                     }
+                    // signalfd gives it before a SIGCHLD that came first: the program may be gone.
+                    asked_too_late |= asks_to_end(signal) && is_ready(sys::poll::readable(pidfd))?;
                     let _ = sys::pidfd::send_signal(pidfd, signal);
                 }
             }
@@ -99,12 +106,21 @@ pub fn wait(pid: i32, pidfd: BorrowedFd, signals: &Signals, service: Service) ->
     };
     if let Some(relay) = &mut relay {
         // Nobody may read any more: a signal, which the program cannot get, ends this process.
-        relay.drain(|output| signals.or_writable(output).map(|signal| signal.is_some()))?;
+        relay.drain(|output| match asked_too_late {
+            true => is_ready(sys::poll::writable(output)).map(|ready| !ready),
+            false => signals.or_writable(output).map(|signal| signal.is_some()),
+        })?;
     }
     if let Some(notify) = &mut notify {
         notify.drain();
     }
     Ok(ended)
+}
+
+fn is_ready(event: libc::pollfd) -> Result<bool> {
+    let mut fds = [event];
+    sys::poll::poll(&mut fds, 0).context(|| "poll")?;
+    Ok(fds[0].revents != 0)
 }
 
 /// Reaps all that have ended; how `pid` did, if it is among them.
