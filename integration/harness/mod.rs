@@ -14,6 +14,7 @@ pub mod granted;
 pub mod host;
 pub mod invocation;
 pub mod leftovers;
+mod kernel_log;
 pub mod limits;
 pub mod loop_device;
 pub mod mountinfo;

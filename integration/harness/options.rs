@@ -6,13 +6,15 @@ use super::case::CaseDef;
 
 pub const HELP: &str = "\
 usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
-                   [--report FILE] [--write-peers] [--write-coverage]
+                   [--again N] [--report FILE] [--write-peers] [--write-coverage]
 
   FILTER         run the cases whose chapter::name contains one of these
   --exact        the name must be equal to a filter
   -j N           run N cases at a time (4)
   --list         print the names of the cases and stop
   --verbose      print what was called in cases that passed, too (--nocapture)
+  --again N      run those that failed once more, each alone, if they are N or fewer; who passes
+                 then counts as unstable, and is named (0)
   --report FILE  write a line per case: chapter, name, verdict and reason, with tabs between
   --write-peers  write integration/PEERS.md from integration/peers.rs and stop
   --write-coverage
@@ -31,6 +33,7 @@ pub struct Options {
     pub write_coverage: bool,
     pub help: bool,
     pub jobs: usize,
+    pub again: usize,
     pub report: Option<PathBuf>,
 }
 
@@ -45,6 +48,7 @@ impl Options {
             write_coverage: false,
             help: false,
             jobs: 4,
+            again: 0,
             report: None,
         };
         while let Some(arg) = args.next() {
@@ -56,7 +60,8 @@ impl Options {
                 "--write-coverage" => options.write_coverage = true,
                 "--help" | "-h" => options.help = true,
                 "--report" => options.report = Some(args.next().ok_or("--report needs a file")?.into()),
-                "-j" | "--jobs" | "--test-threads" => options.jobs = number(args.next())?,
+                "--again" => options.again = number("--again", args.next())?,
+                "-j" | "--jobs" | "--test-threads" => options.jobs = above_zero(args.next())?,
                 _ => options.other(arg)?,
             }
         }
@@ -65,7 +70,7 @@ impl Options {
 
     fn other(&mut self, arg: String) -> Result<(), String> {
         if let Some(n) = arg.strip_prefix("-j").or_else(|| arg.strip_prefix("--test-threads=")) {
-            self.jobs = number(Some(n.to_string()))?;
+            self.jobs = above_zero(Some(n.to_string()))?;
         } else if arg.starts_with('-') {
             return Err(format!("unknown option {arg}\n{HELP}"));
         } else {
@@ -85,10 +90,14 @@ impl Options {
     }
 }
 
-fn number(text: Option<String>) -> Result<usize, String> {
-    let text = text.ok_or("-j needs a number")?;
-    match text.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err(format!("-j {text}: not a number above zero")),
+fn number(option: &str, text: Option<String>) -> Result<usize, String> {
+    let text = text.ok_or_else(|| format!("{option} needs a number"))?;
+    text.parse().map_err(|_| format!("{option} {text}: not a number"))
+}
+
+fn above_zero(text: Option<String>) -> Result<usize, String> {
+    match number("-j", text)? {
+        0 => Err("-j 0: not a number above zero".to_string()),
+        n => Ok(n),
     }
 }

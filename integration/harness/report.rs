@@ -15,6 +15,8 @@ pub enum Verdict {
     Skipped(String),
     /// Failed, as `peers.rs` says of this runtime.
     Known(String),
+    /// Failed beside others, and passed alone.
+    Unstable(String),
 }
 
 impl Verdict {
@@ -25,6 +27,7 @@ impl Verdict {
             Verdict::Failed(why) => ("failed", why.lines().next().unwrap_or_default()),
             Verdict::Skipped(why) => ("skipped", why.as_str()),
             Verdict::Known(why) => ("known", why.as_str()),
+            Verdict::Unstable(why) => ("unstable", why.lines().next().unwrap_or_default()),
         };
         (word, reason.replace(['\t', '\n'], " "))
     }
@@ -44,6 +47,23 @@ impl Finished {
         let seconds = took.as_secs_f64();
         Finished { chapter: def.chapter, name: def.name, verdict, transcript, seconds }
     }
+
+    pub fn failed(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed(_))
+    }
+
+    pub fn passed(&self) -> bool {
+        matches!(self.verdict, Verdict::Passed)
+    }
+
+    /// After it ended like this: what it counts as if it `passed` then.
+    pub fn after_another_run(self, passed: bool) -> Finished {
+        let verdict = match self.verdict {
+            Verdict::Failed(why) if passed => Verdict::Unstable(why),
+            verdict => verdict,
+        };
+        Finished { verdict, ..self }
+    }
 }
 
 /// Of one chapter or of all.
@@ -53,6 +73,7 @@ struct Count {
     failed: usize,
     skipped: usize,
     known: usize,
+    unstable: usize,
 }
 
 impl Count {
@@ -62,6 +83,7 @@ impl Count {
             Verdict::Failed(_) => self.failed += 1,
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Known(_) => self.known += 1,
+            Verdict::Unstable(_) => self.unstable += 1,
         }
     }
 }
@@ -99,9 +121,10 @@ impl Report {
             }
             Verdict::Skipped(why) => println!("skipped  {name}: {why}"),
             Verdict::Known(why) => println!("known    {name}: {why}"),
+            Verdict::Unstable(why) => println!("UNSTABLE {name}, passed when run again\n  {why}\n{}", case.transcript),
         }
         self.write(case.chapter, case.name, &case.verdict);
-        if self.verbose && !matches!(case.verdict, Verdict::Failed(_)) {
+        if self.verbose && !matches!(case.verdict, Verdict::Failed(_) | Verdict::Unstable(_)) {
             println!("{}", case.transcript);
         }
         self.total.add(&case.verdict);
@@ -140,9 +163,12 @@ impl Report {
             println!("{name:<22}{:>8}{:>8}{:>8}{:>8}", c.passed, c.failed, c.skipped, c.known);
         }
         self.failures.iter().for_each(|name| println!("FAILED   {name}"));
-        let Count { passed, failed, skipped, known } = self.total;
+        let Count { passed, failed, skipped, known, unstable } = self.total;
         if known > 0 {
             println!("{known} known differences of {}, each failed as listed in PEERS.md", kind.name());
+        }
+        if unstable > 0 {
+            println!("{unstable} unstable: failed beside others, passed alone");
         }
         println!("{passed} passed, {failed} failed, {skipped} skipped");
         failed == 0

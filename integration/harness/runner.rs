@@ -13,6 +13,7 @@ use super::case::{Case, CaseDef, Skip, parent_cgroup};
 use super::cgroups::Version;
 use super::child_process::become_subreaper;
 use super::host::Host;
+use super::kernel_log::Kernel;
 use super::options::Options;
 use super::report::{Finished, Report, Verdict};
 use super::rootfs;
@@ -37,16 +38,26 @@ pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> bool {
     println!("{} ({}), {} cases", host.runtime.display(), host.version, cases.len());
     let (next, report) =
         (AtomicUsize::new(0), Mutex::new(Report::new(options.verbose, options.report.as_deref())));
+    let again = Mutex::new(Vec::new());
     let work = || {
         while let Some(def) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let finished = one(host, def);
-            report.lock().expect("lock").add(finished);
+            match finished.failed() && options.again > 0 {
+                true => again.lock().expect("lock").push((def, finished)),
+                false => report.lock().expect("lock").add(finished),
+            }
         }
     };
     std::thread::scope(|scope| {
         (0..options.jobs).for_each(|_| drop(scope.spawn(work)));
     });
     let mut report = report.into_inner().expect("lock");
+    let again = again.into_inner().expect("lock");
+    let few = again.len() <= options.again;
+    for (def, finished) in again {
+        let passed = few && one(host, def).passed();
+        report.add(finished.after_another_run(passed));
+    }
     report.left_behind(clean_up(host));
     report.print(host.kind)
 }
@@ -64,12 +75,16 @@ fn one(host: &'static Host, def: &CaseDef) -> Finished {
         return skip(reason);
     }
     let began = Instant::now();
+    let kernel = Kernel::from_now_on();
     let case = Case::new(host, NUMBER.fetch_add(1, Ordering::Relaxed));
     let outcome = catch_unwind(AssertUnwindSafe(|| (def.body)(&case)));
     let left = case.finish();
     let verdict = judge(outcome, left, expectation);
-    let transcript = case.transcript();
+    let mut transcript = case.transcript();
     case.clean();
+    if matches!(verdict, Verdict::Failed(_)) {
+        transcript.push_str(&kernel.said());
+    }
     Finished::new(def, verdict, transcript, began.elapsed())
 }
 

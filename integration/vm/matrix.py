@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import re
 
-VERDICTS = ("passed", "failed", "skipped", "known")
+VERDICTS = ("passed", "failed", "skipped", "known", "unstable")
 TOP = pathlib.Path(__file__).resolve().parents[2]
 README_TABLE = re.compile(r"(<!-- kernels: [^>]*-->\n).*?(<!-- end of kernels -->)", re.DOTALL)
 
@@ -85,6 +85,7 @@ def reasons(results):
 def closing_line(results):
     """The sum in the words of the suite; a guest that did not do its work counts as a failed case."""
     passed, failed, skipped = (sum(result.count(verdict) for result in results) for verdict in VERDICTS[:3])
+    passed += sum(result.count("unstable") for result in results)
     failed += sum(bool(result.problem) for result in results)
     return f"{passed} passed, {failed} failed, {skipped} skipped"
 
@@ -99,14 +100,14 @@ def show(results):
     print()
     for guest, verdict, reason, names in reasons(results):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        if verdict != "failed":
+        if verdict not in ("failed", "unstable"):
             print(f"{guest}: {verdict}: {reason}: {names[0]}{more}")
     for result in results:
         print(f"{result.name}: {result.seconds:.0f} s, Linux {result.facts.get('kernel', '?')}, {result.title}")
     for guest, verdict, reason, names in reasons(results):
-        if verdict == "failed":
+        if verdict in ("failed", "unstable"):
             for name in names:
-                print(f"FAILED {name} in {guest}: {reason}")
+                print(f"{verdict.upper()} {name} in {guest}: {reason}")
 
 
 def write(results):
