@@ -16,7 +16,7 @@ BUNDLES := hello shell limits readonly-web rootless seccomp
 
 BUILD_PACKAGES := gcc libc6-dev binutils libseccomp-dev
 BUNDLE_PACKAGES := busybox-static
-TEST_PACKAGES := busybox-static util-linux procps iproute2 python3 uidmap kmod
+TEST_PACKAGES := busybox-static util-linux procps iproute2 python3 strace uidmap kmod
 BENCH_PACKAGES := busybox-static runc crun python3
 VM_PACKAGES := busybox-static python3 mmdebstrap e2fsprogs zstd xz-utils util-linux debian-archive-keyring
 

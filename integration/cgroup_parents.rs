@@ -16,6 +16,7 @@ cases!("cgroup_parents", root: [
     a_limit_below_a_cgroup_with_processes_is_refused_with_the_reason,
     a_cgroup_that_passes_controllers_on_is_refused,
     controllers_reach_a_cgroup_of_several_levels,
+    a_controller_that_is_taken_away_meanwhile_is_enabled_again,
     the_cgroup_of_a_container_passes_nothing_on,
     a_refused_limit_leaves_no_parent_behind,
     a_parent_that_others_use_stays,
@@ -184,6 +185,22 @@ fn controllers_reach_a_cgroup_of_several_levels(t: &Case) {
         // Whether they are removed with the container is for the runtime to decide.
         let _ = (fs::remove_dir(dir.join("deep/er")), fs::remove_dir(dir.join("deep")));
     }
+}
+
+/// As systemd does with controllers that none of its units asks for.
+fn a_controller_that_is_taken_away_meanwhile_is_enabled_again(t: &Case) {
+    t.needs_v2_controller("pids");
+    let place = Place::new(t, "box");
+    place.enable("pids");
+    let bundle =
+        placed(t, &format!("{}/inner", place.path)).set("/linux/resources/pids", json!({"limit": 77}));
+    let file = place.unified().join("inner/pids.max");
+    let creating = t.runtime(&t.command_line("create", &bundle, &[], &t.id())).slow_after("write").spawn();
+    eventually("the controller is there", || file.exists());
+    write(&place.unified().join("cgroup.subtree_control"), "-pids");
+    eventually("the limit is there", || fs::read_to_string(&file).is_ok_and(|text| text.trim() == "77"));
+    t.runtime(&["delete", "--force", &t.state_entries()[0]]).run().ok();
+    creating.wait().ok();
 }
 
 fn the_cgroup_of_a_container_passes_nothing_on(t: &Case) {

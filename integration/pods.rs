@@ -9,6 +9,7 @@ cases!("pods", root: [
     a_member_has_new_namespaces_of_a_joined_user_namespace,
     a_network_of_another_user_namespace_is_not_for_a_new_one_to_change,
     exec_into_a_member_is_in_all_its_namespaces,
+    a_member_is_known_however_slow_the_process_is_that_makes_it,
     user_sysctls_are_those_of_the_user_namespace,
     the_domain_name_of_a_joined_uts_namespace_is_a_sysctl,
 ]);
@@ -104,6 +105,28 @@ fn exec_into_a_member_is_in_all_its_namespaces(t: &Case) {
     let all = [&kinds[..], &[("mount", "mnt")]].concat();
     let expected = links(&member, &all).join("\n");
     t.runtime(&["exec", &member.id, "sh", "-c", &script(&all)]).run().ok().prints(&expected);
+}
+
+/// A process in between makes those that join a pid namespace by way of its user namespace; it stands still here
+/// after each clone, while the new ones run.
+fn a_member_is_known_however_slow_the_process_is_that_makes_it(t: &Case) {
+    let pod = first(t, t.bundle().user_namespace(100_000));
+    let kinds = [&[("user", "user")], &SHARED[..]].concat();
+    let bundle = member(t.bundle(), &pod, &kinds).args(&["/bin/sleep", "300"]);
+    let id = t.id();
+    let creating = t.runtime(&t.command_line("create", &bundle, &[], &id)).slow_after("clone3").spawn();
+    let state = || t.runtime(&["state", &id]).run();
+    eventually("it is created", || serde_json::from_str(&state().stdout).is_ok_and(is_created));
+    t.runtime(&["start", &id]).run().ok();
+    let executed = t.runtime(&["exec", &id, "echo", "here"]).slow_after("clone3").run();
+    executed.ok().prints("here");
+    t.runtime(&["delete", "--force", &id]).run().ok();
+    // It has seen the container to its end.
+    creating.wait().ok();
+}
+
+fn is_created(state: Value) -> bool {
+    state["status"] == "created"
 }
 
 fn user_sysctls_are_those_of_the_user_namespace(t: &Case) {

@@ -98,7 +98,9 @@ fn fill<'c>(t: &'c Case, pty: &Pty) -> (Running<'c>, String) {
 }
 
 fn until_stopped(t: &Case, id: &str) {
-    eventually("the program has ended", || t.runtime(&["state", id]).run().ok().json()["status"] == "stopped");
+    eventually("the program has ended", || {
+        t.runtime(&["state", id]).run().ok().json()["status"] == "stopped"
+    });
 }
 
 /// It reaches the program while there is one; then there is nothing to wait for any more.

@@ -76,6 +76,13 @@ impl<'c> Invocation<'c> {
         self.through_busybox(&["sh", "-c", script, "sh"])
     }
 
+    /// Keeps it and its children standing for a while after each such system call: who races with them wins.
+    pub fn slow_after(self, call: &str) -> Self {
+        self.through_shell(&format!(
+            "exec strace -f -qq -o /dev/null -e trace={call} -e inject={call}:delay_exit=300000 \"$@\""
+        ))
+    }
+
     pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
         self.envs.push((key.into(), value.as_ref().into()));
         self

@@ -121,7 +121,9 @@ impl Report {
             }
             Verdict::Skipped(why) => println!("skipped  {name}: {why}"),
             Verdict::Known(why) => println!("known    {name}: {why}"),
-            Verdict::Unstable(why) => println!("UNSTABLE {name}, passed when run again\n  {why}\n{}", case.transcript),
+            Verdict::Unstable(why) => {
+                println!("UNSTABLE {name}, passed when run again\n  {why}\n{}", case.transcript)
+            }
         }
         self.write(case.chapter, case.name, &case.verdict);
         if self.verbose && !matches!(case.verdict, Verdict::Failed(_) | Verdict::Unstable(_)) {

@@ -8,7 +8,7 @@ use crate::sys;
 use crate::sys::process::Cloned;
 use crate::wire::{self, Step, ToChild};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Makes the container from inside.
 pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -> Done {
@@ -89,13 +89,28 @@ fn hop(new_pid: u64, fds: &Fds) -> Done {
     if new_pid != 0 {
         sys::ns::unshare(new_pid).at(Step::Hop, 0)?;
     }
+    let (told, tell) = sys::fs::pipe().at(Step::Hop, 0)?;
     match sys::process::clone3(libc::CLONE_PARENT as u64, None).at(Step::Hop, 0)? {
-        // The session of the one that goes away is not its own: it could not have a terminal.
-        Cloned::Child => sys::process::setsid().at(Step::NewSession, 0),
+        Cloned::Child => {
+            // The host takes what comes next as the word of the one that it knows of.
+            drop(tell);
+            wait_for_a_byte(told.as_fd()).at(Step::Hop, 0)?;
+            // The session of the one that goes away is not its own: it could not have a terminal.
+            sys::process::setsid().at(Step::NewSession, 0)
+        }
         Cloned::Parent { pid, pidfd } => {
             wire::send_hopped(fds.host.as_fd(), pidfd.as_fd(), pid).at(Step::Hop, 0)?;
+            sys::fs::write(tell.as_fd(), &[0]).at(Step::Hop, 0)?;
             sys::process::exit_now(0);
         }
+    }
+}
+
+/// Fails if the other end is closed without one.
+fn wait_for_a_byte(fd: BorrowedFd) -> io::Result<()> {
+    match sys::fs::read(fd, &mut [0])? {
+        0 => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+        _ => Ok(()),
     }
 }
 

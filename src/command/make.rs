@@ -330,7 +330,8 @@ impl Making {
     pub fn record(&mut self, pid_file: Option<&Path>, receivers: &[Receiver]) -> Result<()> {
         let pid = self.child()?.pid;
         self.state.pid = pid;
-        self.state.start_time = state::start_time(pid).unwrap_or(0);
+        self.state.start_time = state::start_time(pid)
+            .ok_or_else(|| Error::new(format!("init ended, pid {pid}, before it was on record")))?;
         self.dir.write(&self.state)?;
         debug(format_args!("container {} is on record", self.state.id));
         pid_file.map_or(Ok(()), |path| write_pid_file(path, pid))?;

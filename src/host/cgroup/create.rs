@@ -44,6 +44,10 @@ pub fn adopt(plan: &CgroupPlan, pid: i32) -> Result<Cgroup> {
     Ok(cgroup)
 }
 
+/// How often controllers are enabled once more. systemd takes those away from a group above, as long as none below
+/// uses them, that no unit of its own asks for.
+const ENABLE_TRIES: u32 = 10;
+
 /// Limits, owner and device rules of a group that is there, which is opened.
 fn furnish(group: &Group, cgroup: &mut Cgroup, fresh: bool) -> Result<()> {
     let target = group.directory();
@@ -52,7 +56,15 @@ fn furnish(group: &Group, cgroup: &mut Cgroup, fresh: bool) -> Result<()> {
         Version::V1 => {}
         Version::V2 => enable_controllers(group, &target)?,
     }
-    write_limits(&target, &group.writes, None)?;
+    let mut written = write_limits(&target, &group.writes, None);
+    for _ in 0..ENABLE_TRIES {
+        if written.is_ok() || group.version == Version::V1 || are_enabled(group, &target)? {
+            break;
+        }
+        enable_controllers(group, &target)?;
+        written = write_limits(&target, &group.writes, None);
+    }
+    written?;
     if group.version == Version::V2 {
         cpuset::check(&target, &group.writes)?;
     }
@@ -288,23 +300,34 @@ pub(super) fn enable_controllers(group: &Group, target: &Path) -> Result<()> {
     if group.enable.is_empty() {
         return Ok(());
     }
-    let present = || read_small(&target.join("cgroup.controllers")).context(|| "read cgroup.controllers");
-    let there = present()?;
-    let missing = missing(&group.enable, &there);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut refused = Vec::new();
-    for ancestor in std::iter::once("").chain(parents(&group.path)) {
-        enable(group, ancestor, &missing, &mut refused);
-    }
-    let there = present()?;
-    let needed = missing.into_iter().filter(|c| group.needs(c) && !there.split_whitespace().any(|t| t == *c));
-    let Some(controller) = { needed }.next() else { return Ok(()) };
+    let mut tries = 0..ENABLE_TRIES;
+    let (controller, refused) = loop {
+        let missing_before = missing(&group.enable, &present(target)?);
+        if missing_before.is_empty() {
+            return Ok(());
+        }
+        let mut refused = Vec::new();
+        for ancestor in std::iter::once("").chain(parents(&group.path)) {
+            enable(group, ancestor, &missing_before, &mut refused);
+        }
+        let still = missing(&group.enable, &present(target)?);
+        let Some(controller) = still.into_iter().find(|c| group.needs(c)) else { return Ok(()) };
+        if !refused.is_empty() || tries.next().is_none() {
+            break (controller, refused);
+        }
+    };
     Err(match refused.into_iter().find(|(_, refused, _)| *refused == controller) {
         Some((ancestor, _, error)) => not_enabled(ancestor, controller, &error),
         None => Error::new(format!("the {controller} controller is not available in this part of cgroup v2")),
     })
+}
+
+fn present(target: &Path) -> Result<String> {
+    read_small(&target.join("cgroup.controllers")).context(|| "read cgroup.controllers")
+}
+
+fn are_enabled(group: &Group, target: &Path) -> Result<bool> {
+    Ok(missing(&group.enable, &present(target)?).is_empty())
 }
 
 fn missing<'a>(wanted: &'a [String], there: &str) -> Vec<&'a str> {
