@@ -6,7 +6,7 @@ mod watch;
 pub use watch::Watch;
 
 use crate::error::Error;
-use crate::host::cgroup::{Record, RecordedGroup, directories};
+use crate::host::cgroup::{Record, RecordedGroup, directories, read_small};
 use crate::plan::cgroup::{Version, directory};
 use serde::Serialize;
 use std::fs;
@@ -105,7 +105,7 @@ fn hit(dir: &Path, version: Version) -> Option<(PathBuf, u64)> {
 }
 
 fn count(file: &Path, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
+    let text = read_small(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 

@@ -174,7 +174,7 @@ fn open_for_writing(path: &Path) -> io::Result<File> {
 
 /// Reads a small file of /proc or of a cgroup that the kernel hands out in one piece, with one
 /// read(2).
-fn read_small(path: &Path) -> io::Result<String> {
+pub(super) fn read_small(path: &Path) -> io::Result<String> {
     let mut buffer = [0; 4096];
     let mut file = File::open(path)?;
     let n = file.read(&mut buffer)?;

@@ -9,7 +9,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What is visited.
@@ -65,6 +65,9 @@ pub fn directories(top: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut to_do = vec![top.to_owned()];
     while let Some(directory) = to_do.pop() {
+        if has_none_below(&directory) {
+            continue;
+        }
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 found.push(entry.path());
@@ -73,6 +76,11 @@ pub fn directories(top: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The number of its links tells, which spares reading it: its own `.`, its name, and one `..` for each below.
+fn has_none_below(directory: &Path) -> bool {
+    fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.nlink() == 2)
 }
 
 fn open(at: BorrowedFd, name: &CStr) -> io::Result<OwnedFd> {
