@@ -17,7 +17,8 @@ cases!("device_rules", root: [
     what_is_allowed_by_default_can_be_denied,
     a_narrow_rule_makes_an_exception_to_a_wider_one,
     a_rule_for_everything_forgets_all_before_it,
-    nodes_can_always_be_made_and_that_opens_nothing,
+    a_node_that_nobody_has_listed_cannot_be_made,
+    with_the_annotation_every_node_can_be_made_and_that_opens_nothing,
     an_executed_program_is_under_the_device_rules,
     a_cgroup_that_the_container_makes_is_under_the_device_rules,
     the_rules_of_an_earlier_use_of_the_cgroup_are_gone,
@@ -45,9 +46,14 @@ fn script(devices: &[Device]) -> String {
     format!("may() {{ (eval exec \"$1\") 2>&1 | grep -q 'No such device or address'; }}; {tries}")
 }
 
+/// A bundle with these rules, in which all nodes can be made.
+fn ruled(t: &Case, rules: Value) -> Bundle {
+    t.bundle().capabilities(&["CAP_MKNOD"]).any_node().set("/linux/resources/devices", rules)
+}
+
 /// What `devices` can be used for under these rules.
 fn uses(t: &Case, rules: Value, devices: &[Device]) -> String {
-    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).set("/linux/resources/devices", rules);
+    let bundle = ruled(t, rules);
     t.run(&bundle.sh(&script(devices))).ok().text().to_string()
 }
 
@@ -144,15 +150,28 @@ fn a_rule_for_everything_forgets_all_before_it(t: &Case) {
     assert_eq!(uses(t, rules, &SOME), "m m m m mr");
 }
 
-/// As in runc, by the default rules, which come after those of the configuration.
-fn nodes_can_always_be_made_and_that_opens_nothing(t: &Case) {
+/// A node can be made if a rule says so, or if it is one of `linux.devices`.
+fn a_node_that_nobody_has_listed_cannot_be_made(t: &Case) {
+    let rules = json!([nothing(), allow("c 400:8 rwm"), allow("c 401:7 rw"), allow("b 401:* m")]);
+    let nodes = json!([{"path": "/dev/listed", "type": "b", "major": 400, "minor": 7}]);
+    let bundle = ruled(t, rules).unset("/annotations/tierce.mknod").set("/linux/devices", nodes);
+    let listed = "test -b /dev/listed && echo there";
+    let expected = "mrwx  m m there";
+    let output = t.run(&bundle.clone().sh(&format!("{}{listed}", script(&SOME))));
+    assert_eq!(output.ok().text(), expected);
+    let container = t.launch(&bundle.args(&["/bin/sleep", "300"]));
+    assert_eq!(exec(t, &container, &format!("{}{listed}", script(&SOME))), expected);
+}
+
+/// By rules which come after those of the configuration.
+fn with_the_annotation_every_node_can_be_made_and_that_opens_nothing(t: &Case) {
     assert_eq!(uses(t, json!([nothing()]), &SOME), "m m m m m");
     assert_eq!(uses(t, json!([nothing(), deny("c 400:7 m")]), &SOME), "m m m m m");
 }
 
 /// A container that waits, with these rules.
 fn idle<'c>(t: &'c Case, rules: Value) -> Container<'c> {
-    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).set("/linux/resources/devices", rules);
+    let bundle = ruled(t, rules);
     t.launch(&bundle.args(&["/bin/sleep", "300"]))
 }
 
@@ -198,7 +217,7 @@ fn abandon(t: &Case, container: &Container) {
 }
 
 fn the_rules_of_an_earlier_use_of_the_cgroup_are_gone(t: &Case) {
-    let (id, bundle) = (t.id(), t.bundle().capabilities(&["CAP_MKNOD"]));
+    let (id, bundle) = (t.id(), t.bundle().capabilities(&["CAP_MKNOD"]).any_node());
     let bundle = bundle.set("/linux/cgroupsPath", json!(t.cgroup_path(&id)));
     let only = |rule: &str| bundle.clone().set("/linux/resources/devices", json!([nothing(), allow(rule)]));
     abandon(t, &t.launch(&only("c 400:7 rw").args(&["/bin/sleep", "300"])));
@@ -210,7 +229,7 @@ fn the_rules_of_a_parent_hold_as_well(t: &Case) {
     needs_v2_rules(t);
     let parent = idle(t, json!([nothing(), allow("c 400:* r")]));
     let path = format!("{}/below", parent.cgroup_path());
-    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).set("/linux/cgroupsPath", json!(path));
+    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).any_node().set("/linux/cgroupsPath", json!(path));
     let bundle = bundle.set("/linux/resources", json!({"devices": [nothing(), allow("c *:7 rw")]}));
     t.run(&bundle.sh(&script(&SOME))).ok().prints("mr m m m m");
 }

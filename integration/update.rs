@@ -372,7 +372,8 @@ fn rules(allowed: &[i64]) -> Value {
 
 fn device_rules_are_replaced(t: &Case) {
     let look = "echo \"$(may /dev/a && echo a)$(may /dev/b && echo b).\"";
-    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).set("/linux/resources/devices", rules(&[1]));
+    let bundle =
+        t.bundle().capabilities(&["CAP_MKNOD"]).any_node().set("/linux/resources/devices", rules(&[1]));
     let container = t.launch(&bundle.sh(&format!("{TRY} echo ready; sleep 300")));
     container.wait_for("ready");
     let opens = || {
@@ -395,7 +396,8 @@ fn device_rules_are_replaced(t: &Case) {
 /// One device is allowed by all rules and another one by none: at no moment may that be otherwise.
 fn device_rules_are_replaced_without_a_gap(t: &Case) {
     let watch = "echo ready; while :; do may /dev/a || echo too little; may /dev/b && echo too much; done";
-    let bundle = t.bundle().capabilities(&["CAP_MKNOD"]).set("/linux/resources/devices", rules(&[1]));
+    let bundle =
+        t.bundle().capabilities(&["CAP_MKNOD"]).any_node().set("/linux/resources/devices", rules(&[1]));
     let container = t.launch(&bundle.sh(&format!("{TRY} {watch}")));
     container.wait_for("ready");
     for minor in 10..40 {

@@ -114,7 +114,7 @@ fn what_was_written_before_the_failure_is_put_back(t: &Case) {
 fn device_rules_are_put_back_after_a_failure(t: &Case) {
     t.needs_controller("pids");
     let script = "mknod /dev/a c 400 1; echo ready; sleep 300";
-    let container = t.launch(&t.bundle().capabilities(&["CAP_MKNOD"]).sh(script));
+    let container = t.launch(&t.bundle().capabilities(&["CAP_MKNOD"]).any_node().sh(script));
     container.wait_for("ready");
     let rules = json!([{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 400, "access": "rw"}]);
     let nobody = json!({"throttleReadBpsDevice": [{"major": 4000, "minor": 7, "rate": 5}]});

@@ -173,6 +173,7 @@ fn only_what_this_release_does_is_claimed() {
         "run.oci.seccomp.receiver",
         "run.oci.seccomp_bpf_data",
         "run.oci.seccomp_fail_unknown_syscall",
+        "tierce.mknod",
         "tierce.root.idmap",
     ];
     assert_eq!(strings(&all["potentiallyUnsafeConfigAnnotations"]), unsafe_annotations);

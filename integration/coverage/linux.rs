@@ -126,6 +126,14 @@ pub(super) const DEVICES: Section = Section {
         row(May, "the device is there already", &["a_device_that_is_there_already_is_used"]),
         row(Must, "`major`, `minor`", &["a_device_of_the_configuration_is_made"]),
         row(
+            Own,
+            "annotation `tierce.mknod`",
+            &[
+                "a_node_that_nobody_has_listed_cannot_be_made",
+                "with_the_annotation_every_node_can_be_made_and_that_opens_nothing",
+            ],
+        ),
+        row(
             Optional,
             "`fileMode`, `uid`, `gid`",
             &[

@@ -66,6 +66,11 @@ impl Bundle {
         self.set("/root/readonly", json!(false))
     }
 
+    /// Nodes of all devices can be made, as runc and crun have it without being asked.
+    pub fn any_node(self) -> Self {
+        self.set("/annotations/tierce.mknod", json!("any"))
+    }
+
     /// Adds a mount.
     pub fn mount(mut self, mount: Value) -> Self {
         self.list("/mounts").push(mount);

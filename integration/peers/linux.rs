@@ -41,6 +41,17 @@ pub(super) const PEERS: &[Peer] = &[
     // devices
     (Kind::Runc, "a_file_that_is_no_such_device_is_an_error", Fails("takes any file for the device")),
     (Kind::Crun, "a_file_that_is_no_such_device_is_an_error", Fails("takes any file for the device")),
+    // device_rules
+    (
+        Kind::Runc,
+        "a_node_that_nobody_has_listed_cannot_be_made",
+        Fails("lets all nodes be made, by default rules that come after those of the configuration"),
+    ),
+    (
+        Kind::Crun,
+        "a_node_that_nobody_has_listed_cannot_be_made",
+        Fails("lets all nodes be made, by default rules that come after those of the configuration"),
+    ),
     // hooks
     (
         Kind::Runc,

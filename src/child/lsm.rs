@@ -32,6 +32,6 @@ pub(super) fn on_exec(process: &Process, proc: BorrowedFd) -> Done {
 }
 
 fn write(proc: BorrowedFd, file: &CStr, text: &[u8]) -> io::Result<()> {
-    let file = sys::fs::openat(proc, file, libc::O_WRONLY, 0)?;
+    let file = sys::fs::open_in_proc(proc, file, libc::O_WRONLY)?;
     sys::fs::write_once(file.as_fd(), text)
 }

@@ -31,6 +31,6 @@ pub(super) fn wait(fds: &Fds) -> io::Result<()> {
 
 /// The beginning of /proc/self/cgroup.
 fn where_it_is(fds: &Fds, text: &mut [u8]) -> io::Result<()> {
-    let file = sys::fs::openat(fds.proc, c"self/cgroup", libc::O_RDONLY, 0)?;
+    let file = sys::fs::open_in_proc(fds.proc, c"self/cgroup", libc::O_RDONLY)?;
     sys::fs::read(file.as_fd(), text).map(drop)
 }

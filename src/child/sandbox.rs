@@ -80,7 +80,7 @@ fn become_root() -> Done {
 }
 
 fn write_sysctl(fds: &Fds, sysctl: &Sysctl) -> io::Result<()> {
-    let file = sys::fs::openat(fds.proc, &sysctl.path, libc::O_WRONLY | libc::O_NOFOLLOW, 0)?;
+    let file = sys::fs::open_sysctl(fds.proc, &sysctl.path)?;
     sys::fs::write_once(file.as_fd(), sysctl.value.as_bytes())
 }
 

@@ -13,8 +13,8 @@ pub(super) fn open(namespaces: &NamespacePlan, proc: BorrowedFd) -> Done<Option<
     if namespaces.time_offsets.is_empty() {
         return Ok(None);
     }
-    let flags = libc::O_WRONLY | libc::O_NOFOLLOW;
-    sys::fs::openat(proc, c"self/timens_offsets", flags, 0).map(Some).at(Step::NewTimeNamespace, 0)
+    let file = sys::fs::open_in_proc(proc, c"self/timens_offsets", libc::O_WRONLY);
+    file.map(Some).at(Step::NewTimeNamespace, 0)
 }
 
 /// Makes the namespace, sets its clocks and enters it.

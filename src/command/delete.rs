@@ -6,6 +6,7 @@ use crate::host::cgroup::{self, Record};
 use crate::host::{hooks, probe, resctrl};
 use crate::log;
 use crate::plan::cgroup as plan;
+use crate::plan::device_rules::Mknod;
 use crate::state::{self, Dir, State, Status};
 use crate::sys;
 use std::os::fd::AsFd;
@@ -65,6 +66,7 @@ fn guess(id: &str) -> State {
         rootless: sys::process::effective_ids().0 != 0,
         uid: sys::process::effective_ids().0,
         properties: &[],
+        mknod: Mknod::Listed(&[]),
     };
     let planned = probe::probe(true).and_then(|facts| plan::plan(&facts.cgroup, &request));
     let cgroup = planned.map(|plan| Record::planned(&plan)).unwrap_or_default();

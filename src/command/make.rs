@@ -7,11 +7,10 @@ use crate::cli::{Config, CreateOptions};
 use crate::error::{Context, Error, Result};
 use crate::host::agent::{self, Agent};
 use crate::host::cgroup::{self, Cgroup, Record};
-use crate::host::hooks::run as run_hooks;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
 use crate::host::systemd::{self, Bus};
-use crate::host::{console, notify, probe, resctrl};
+use crate::host::{console, hooks as host_hooks, notify, probe, resctrl};
 use crate::log::{self, Utc, debug};
 use crate::plan::cgroup::CgroupPlan;
 use crate::plan::cgroup::unit::Unit;
@@ -66,6 +65,9 @@ pub fn prepare(env: &Env, options: &CreateOptions, detached: bool) -> Result<Pre
     };
     let plan = plan::container(&bundle.spec, &facts, &plan_options).context(|| name(&options.config))?;
     check_cgroup(&plan)?;
+    if let Sandbox::New(container) = &plan.sandbox {
+        host_hooks::check(&container.hooks, &container.root.path)?;
+    }
     resctrl::check(&plan)?;
     debug(format_args!("bundle {} is planned", bundle.dir.display()));
     for call in plan.process.iter().flat_map(|p| &p.seccomp).flat_map(|filter| &filter.unknown) {
@@ -296,7 +298,7 @@ impl Making {
         self.existed = true;
         let pid = self.child()?.pid;
         for kind in [hooks::Kind::Prestart, hooks::Kind::CreateRuntime] {
-            run_hooks(container.hooks.of(kind), &self.state, pid)?;
+            host_hooks::run(container.hooks.of(kind), &self.state, pid)?;
         }
         let child = self.launched.as_ref().ok_or_else(no_child)?;
         child.tell(ToChild::HooksDone)?;
@@ -318,7 +320,7 @@ impl Making {
         let child = self.launched.as_mut().ok_or_else(no_child)?;
         child.let_run(container.hooks.of(hooks::Kind::StartContainer), &self.state, plan)?;
         child.until_running(plan)?;
-        run_hooks(container.hooks.of(hooks::Kind::Poststart), &self.state, child.pid)
+        host_hooks::run(container.hooks.of(hooks::Kind::Poststart), &self.state, child.pid)
     }
 
     /// The child.

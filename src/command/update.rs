@@ -5,6 +5,7 @@ use crate::cli::{NewLimits, UpdateOptions};
 use crate::error::{Context, Error, Result};
 use crate::host::{cgroup, probe};
 use crate::plan::{cgroup as plan, resctrl};
+use crate::spec::annotations::{MKNOD, MKNOD_ANY};
 use crate::spec::bundle;
 use crate::spec::config::{IntelRdt, Resources};
 use crate::spec::validate;
@@ -70,7 +71,8 @@ fn decide(env: &Env, state: &State, resources: &Resources, limits: &NewLimits) -
         crate::log::warn(format_args!("{}: {}", limits.label(&warning.path), warning.text));
     }
     let rootless = env.is_rootless(&probe::probe(false)?);
-    let mut change = plan::update(state.cgroup.groups(), resources, rootless).map_err(named)?;
+    let mknod_any = state.annotations.get(MKNOD).is_some_and(|which| which == MKNOD_ANY);
+    let mut change = plan::update(state.cgroup.groups(), resources, mknod_any, rootless).map_err(named)?;
     change.relabel(|location| limits.label(location));
     Ok(change)
 }

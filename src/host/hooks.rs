@@ -5,7 +5,7 @@ mod watch;
 use crate::child::hooks::become_hook;
 use crate::error::{Context, Error, Result};
 use crate::log;
-use crate::plan::hooks::{self as plan, Hook, Kind};
+use crate::plan::hooks::{self as plan, Hook, HookPlan, Kind};
 use crate::spec::annotations::{HOOKS_STDERR, HOOKS_STDOUT};
 use crate::state::{State, Status};
 use crate::sys;
@@ -13,8 +13,10 @@ use crate::sys::process::Cloned;
 use crate::wire::{self, Failure};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use watch::{Runner, Watch};
@@ -78,6 +80,25 @@ fn append_to(path: &str) -> std::io::Result<File> {
     let file = how.open(path)?;
     sys::fs::set_blocking(file.as_fd())?;
     Ok(file)
+}
+
+/// Looks where the paths of hooks lead to: out of the root filesystem, unless that is the host's own.
+///
+/// # Errors
+/// The first one that would be a program of the container.
+pub fn check(hooks: &HookPlan, root: &CStr) -> Result<()> {
+    let of_host = Kind::ALL.into_iter().filter(|kind| *kind != Kind::StartContainer);
+    let mut of_host = of_host.flat_map(|kind| hooks.of(kind)).peekable();
+    if of_host.peek().is_none() {
+        return Ok(());
+    }
+    // What is missing is told by whoever needs it.
+    let real = |path: &CStr| fs::canonicalize(OsStr::from_bytes(path.to_bytes())).ok();
+    let Some(root) = real(root).filter(|root| root != Path::new("/")) else { return Ok(()) };
+    match of_host.find(|hook| real(&hook.path).is_some_and(|path| path.starts_with(&root))) {
+        Some(hook) => Err(Error::new(format!("{}.path: {:?} {}", hook.location(), hook.path, plan::INSIDE))),
+        None => Ok(()),
+    }
 }
 
 /// Runs hooks of one kind in the runtime namespace, one after the other; `pid` is that of init.

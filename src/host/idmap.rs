@@ -38,7 +38,7 @@ fn write_map(proc: BorrowedFd, pid: i32, map: &IdMap, location: &str) -> Result<
 /// Writes one file of `/proc/PID`.
 pub fn write_file(proc: BorrowedFd, pid: i32, name: &str, value: &str) -> std::io::Result<()> {
     let path = CString::new(format!("{pid}/{name}")).map_err(std::io::Error::other)?;
-    let file = sys::fs::openat(proc, &path, libc::O_WRONLY | libc::O_NOFOLLOW, 0)?;
+    let file = sys::fs::open_in_proc(proc, &path, libc::O_WRONLY)?;
     sys::fs::write_once(file.as_fd(), value.as_bytes())
 }
 

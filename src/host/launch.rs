@@ -21,9 +21,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-/// PROC_SUPER_MAGIC
-const PROC_MAGIC: i64 = 0x9fa0;
-
 /// Name of the barrier that the child has reached when its network devices are there.
 const MOVED: &str = "network devices moved";
 
@@ -401,10 +398,14 @@ fn clone_beside_init(ground: &Ground, flags: u64, busy: io::Error) -> io::Result
     }
 }
 
-/// The host's /proc, checked to be one.
+/// Inode number of the root of every procfs (PROC_ROOT_INO).
+const PROC_ROOT: u64 = 1;
+
+/// The host's /proc, checked to be one, and the whole of it.
 pub(super) fn open_proc() -> Result<OwnedFd> {
     let proc = sys::fs::openat(CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0).context(|| "/proc")?;
-    if sys::fs::statfs_magic(proc.as_fd()).context(|| "/proc")? != PROC_MAGIC {
+    let magic = sys::fs::statfs_magic(proc.as_fd()).context(|| "/proc")?;
+    if magic != sys::fs::PROC_MAGIC || sys::fs::fstat(proc.as_fd()).context(|| "/proc")?.ino != PROC_ROOT {
         return Err(Error::new("/proc: is not a proc filesystem"));
     }
     Ok(proc)

@@ -17,7 +17,7 @@ pub use ownership::owner;
 pub use update::{Present, update};
 pub use write::{Absent, Write};
 
-use super::device_rules::Policy;
+use super::device_rules::{Mknod, Policy};
 use crate::error::{Error, Result, Violation};
 use crate::spec::config::Resources;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,8 @@ pub struct Request<'a> {
     pub uid: u32,
     /// For systemd: properties of the unit that annotations name.
     pub properties: &'a [Property],
+    /// Which device nodes may be made.
+    pub mknod: Mknod<'a>,
 }
 
 /// All groups of a container.
@@ -207,7 +209,7 @@ pub fn plan(facts: &Facts, request: &Request) -> Result<CgroupPlan> {
         Manager::Disabled => {}
     }
     if request.manager != Manager::Disabled {
-        planner.devices(resources, request.rootless);
+        planner.devices(resources, request.mknod, request.rootless);
     }
     planner.limits(resources, |controller| match request.manager {
         Manager::Disabled => "cgroups are disabled".into(),
@@ -300,8 +302,8 @@ impl Planner {
 
     /// The v1 controller where there is one, else eBPF on v2. Without privileges over devices
     /// neither works, and neither is needed: the kernel then refuses mknod(2).
-    fn devices(&mut self, resources: &Resources, rootless: bool) {
-        let policy = match Policy::new(&resources.devices) {
+    fn devices(&mut self, resources: &Resources, mknod: Mknod, rootless: bool) {
+        let policy = match Policy::new(&resources.devices, mknod) {
             Ok(policy) => policy,
             Err(violations) => return self.violations.extend(violations),
         };

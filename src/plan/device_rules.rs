@@ -11,7 +11,7 @@ mod v1;
 pub use v1::{transition, way_back};
 
 use crate::error::Violation;
-use crate::spec::config::DeviceRule;
+use crate::spec::config::{Device, DeviceRule};
 use std::fmt;
 
 /// Type of a device node.
@@ -71,6 +71,8 @@ impl fmt::Display for Access {
 enum Source {
     /// Index into `linux.resources.devices`.
     Config(usize),
+    /// Index into `linux.devices`.
+    Node(usize),
     /// One of the defaults.
     Default,
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Config(index) => write!(f, "linux.resources.devices[{index}]"),
+            Source::Node(index) => write!(f, "linux.devices[{index}]"),
             Source::Default => f.write_str("linux.resources.devices (defaults)"),
         }
     }
@@ -121,12 +124,10 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The defaults of runc 1.1, which come after the rules of the configuration: mknod of everything,
-/// null, zero, full, random, urandom, tty, the slaves of devpts and ptmx. Not the machine's
-/// console, 5:1: the container's /dev/console is one of its pseudo-terminals.
-const DEFAULTS: [(Kind, Option<u32>, Option<u32>, Access); 10] = [
-    (Kind::Char, None, None, Access::MKNOD),
-    (Kind::Block, None, None, Access::MKNOD),
+/// The defaults, which come after the rules of the configuration: null, zero, full, random, urandom, tty,
+/// the slaves of devpts and ptmx, as in runc 1.1. Not the machine's console, 5:1: the container's
+/// /dev/console is one of its pseudo-terminals.
+const DEFAULTS: [(Kind, Option<u32>, Option<u32>, Access); 8] = [
     (Kind::Char, Some(1), Some(3), Access::ALL),
     (Kind::Char, Some(1), Some(5), Access::ALL),
     (Kind::Char, Some(1), Some(7), Access::ALL),
@@ -136,6 +137,41 @@ const DEFAULTS: [(Kind, Option<u32>, Option<u32>, Access); 10] = [
     (Kind::Char, Some(5), Some(2), Access::ALL),
     (Kind::Char, Some(136), None, Access::ALL),
 ];
+
+/// Whose nodes may be made beyond what the rules of the configuration say.
+#[derive(Debug, Clone, Copy)]
+pub enum Mknod<'a> {
+    /// Those of `linux.devices`, which this program has to make itself.
+    Listed(&'a [Device]),
+    /// All, as by the defaults of runc and crun ([`crate::spec::annotations::MKNOD`]).
+    Any,
+}
+
+impl Mknod<'_> {
+    fn rules(self) -> Vec<Rule> {
+        let rule = |kind, numbers: Option<(u32, u32)>, source| {
+            let (major, minor) = (numbers.map(|n| n.0), numbers.map(|n| n.1));
+            Rule { allow: true, kind, major, minor, access: Access::MKNOD, source }
+        };
+        match self {
+            Mknod::Any => [Kind::Char, Kind::Block].map(|kind| rule(kind, None, Source::Default)).into(),
+            Mknod::Listed(devices) => {
+                let of = |(index, device): (usize, &Device)| {
+                    let kind = match device.typ.as_str() {
+                        "c" | "u" => Kind::Char,
+                        "b" => Kind::Block,
+                        // A fifo, or a mistake that is told elsewhere.
+                        _ => return None,
+                    };
+                    let number = |n: Option<i64>| u32::try_from(n.unwrap_or(0)).ok();
+                    let numbers = (number(device.major)?, number(device.minor)?);
+                    Some(rule(kind, Some(numbers), Source::Node(index)))
+                };
+                devices.iter().enumerate().filter_map(of).collect()
+            }
+        }
+    }
+}
 
 /// More than this many rules are a mistake; reducing them takes quadratic time.
 const MOST_RULES: usize = 2048;
@@ -154,9 +190,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads the rules of the configuration, adds the defaults and reduces the list. As in runc,
-    /// the nodes of `linux.devices` are not allowed by being listed there. All mistakes are told.
-    pub fn new(config: &[DeviceRule]) -> Result<Policy, Vec<Violation>> {
+    /// Reads the rules of the configuration, adds the defaults and reduces the list. Nodes of `linux.devices`
+    /// can be made; to be opened they take a rule, as in runc. All mistakes are told.
+    pub fn new(config: &[DeviceRule], mknod: Mknod) -> Result<Policy, Vec<Violation>> {
         if config.len() > MOST_RULES {
             let text = format!("{} rules, more than {MOST_RULES}", config.len());
             return Err(vec![Violation { path: "linux.resources.devices".into(), text }]);
@@ -170,6 +206,7 @@ impl Policy {
                 Err(violation) => violations.push(violation),
             }
         }
+        policy.rules.extend(mknod.rules());
         policy.rules.extend(DEFAULTS.map(|(kind, major, minor, access)| Rule {
             allow: true,
             kind,

@@ -1,7 +1,7 @@
 //! Hooks: other programs at the turns of a container's life (config.md, "POSIX-platform Hooks").
 
 use super::{c_path, c_string};
-use crate::error::Result;
+use crate::error::{Error, Result, Violation};
 use crate::spec::config;
 use crate::sys::exec::CStringArray;
 use std::ffi::CString;
@@ -139,18 +139,28 @@ fn one(kind: Kind, index: usize, hook: &config::Hook, bundle: &Path) -> Result<H
     })
 }
 
-/// Programs of the container that would run outside of it.
-pub fn warnings(hooks: &config::Hooks, root: &Path) -> Vec<String> {
-    let outside = Kind::ALL.into_iter().filter(|kind| *kind != Kind::StartContainer);
-    let all =
-        outside.flat_map(|kind| kind.of(hooks).iter().enumerate().map(move |(i, hook)| (kind, i, hook)));
-    all.filter(|(.., hook)| Path::new(&hook.path).starts_with(root))
-        .map(|(kind, i, hook)| {
-            let name = kind.name();
-            format!("hooks.{name}[{i}].path: {:?} lies in the container's root filesystem: whoever may write there decides what runs outside of it", hook.path)
+/// Looks whether programs of the container would run outside of it; where symbolic links lead to is looked at later
+/// ([`crate::host::hooks::check`]).
+///
+/// # Errors
+/// All that would.
+pub fn outside_of(hooks: &config::Hooks, root: &Path) -> Result<()> {
+    let outside =
+        Kind::ALL.into_iter().filter(|kind| *kind != Kind::StartContainer && root != Path::new("/"));
+    let all = outside.flat_map(|kind| kind.of(hooks).iter().enumerate().map(move |hook| (kind, hook)));
+    let inside = all.filter(|(_, (_, hook))| Path::new(&hook.path).starts_with(root));
+    let wrong: Vec<Violation> = inside
+        .map(|(kind, (i, hook))| Violation {
+            path: format!("hooks.{}[{i}].path", kind.name()),
+            text: format!("{:?} {INSIDE}", hook.path),
         })
-        .collect()
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::invalid(wrong)) }
 }
+
+/// Why a hook is refused.
+pub const INSIDE: &str =
+    "lies in the container's root filesystem: whoever may write there would decide what runs outside of it";
 
 #[cfg(test)]
 mod tests {
@@ -188,9 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_of_the_host_in_the_root_filesystem_is_odd() {
-        let warnings = warnings(&hooks(), Path::new("/bundle/rootfs"));
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].starts_with("hooks.poststop[0].path: \"/bundle/rootfs/c\" lies"), "{warnings:?}");
+    fn no_hook_of_the_host_lies_in_the_root_filesystem() {
+        let error = outside_of(&hooks(), Path::new("/bundle/rootfs")).unwrap_err().to_string();
+        assert!(error.starts_with("hooks.poststop[0].path: \"/bundle/rootfs/c\" lies"), "{error}");
+        assert!(outside_of(&hooks(), Path::new("/other")).is_ok());
+        assert!(outside_of(&hooks(), Path::new("/")).is_ok(), "then the container's root is the host's");
     }
 }

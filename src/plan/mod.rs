@@ -22,7 +22,7 @@ pub mod scheduling;
 pub mod seccomp;
 
 use crate::error::{Error, Result};
-use crate::spec::annotations::{self, PIDFD_RECEIVER, ROOT_IDMAP};
+use crate::spec::annotations::{self, MKNOD, MKNOD_ANY, PIDFD_RECEIVER, ROOT_IDMAP};
 use crate::spec::config::{self, Spec};
 use crate::spec::validate::sysctl;
 use namespaces::{Kind, NamespacePlan};
@@ -210,6 +210,10 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
             rootless: options.rootless,
             uid: facts.uid,
             properties: &cgroup::unit::annotated(spec),
+            mknod: match annotations::value(spec, MKNOD) {
+                Some(MKNOD_ANY) => device_rules::Mknod::Any,
+                _ => device_rules::Mknod::Listed(&linux.devices),
+            },
         },
     )?;
     cgroup.give_to(cgroup::owner(spec, &namespaces, facts));
@@ -278,7 +282,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
     };
     if let Some(hooks) = &spec.hooks {
         let root = Path::new(OsStr::from_bytes(container.root.path.to_bytes()));
-        warnings.extend(hooks::warnings(hooks, root));
+        hooks::outside_of(hooks, root)?;
     }
     Ok(Plan { id: options.id.clone(), sandbox: Sandbox::New(Box::new(container)), process, warnings })
 }

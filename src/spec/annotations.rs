@@ -31,6 +31,13 @@ pub const HOOKS_STDERR: &str = "run.oci.hooks.stderr";
 /// namespace, or as behind the mount option `idmap=`.
 pub const ROOT_IDMAP: &str = "tierce.root.idmap";
 
+/// Of tierce's own: which device nodes a container may make beyond what `linux.resources.devices` says.
+pub const MKNOD: &str = "tierce.mknod";
+/// All, as by the defaults of runc and crun.
+pub const MKNOD_ANY: &str = "any";
+/// Those of `linux.devices`, as without the annotation.
+pub const MKNOD_LISTED: &str = "listed";
+
 /// runc: a property of the container's unit of systemd, as `org.systemd.property.CollectMode`.
 pub const SYSTEMD_PROPERTY: &str = "org.systemd.property.";
 
@@ -45,6 +52,7 @@ pub const HONOURED: &[&str] = &[
     SECCOMP_RECEIVER,
     SECCOMP_BPF_DATA,
     SECCOMP_FAIL_UNKNOWN_SYSCALL,
+    MKNOD,
     ROOT_IDMAP,
 ];
 

@@ -20,6 +20,12 @@ struct OpenHow {
     resolve: u64,
 }
 
+/// PROC_SUPER_MAGIC
+pub const PROC_MAGIC: i64 = 0x9fa0;
+
+/// DEVPTS_SUPER_MAGIC
+pub const DEVPTS_MAGIC: i64 = 0x1cd1;
+
 /// How often a lookup is repeated that the kernel could not finish.
 const LOOKUPS: u32 = 1000;
 
@@ -52,6 +58,24 @@ pub fn open_in_root(root: BorrowedFd, path: &CStr, flags: i32) -> io::Result<Own
 /// As [`open_in_root`], and no component may be a symbolic link.
 pub fn open_in_root_no_symlinks(root: BorrowedFd, path: &CStr, flags: i32) -> io::Result<OwnedFd> {
     openat2(root, path, flags, 0, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+}
+
+/// Opens a file of a process below `proc`, a checked /proc: nothing that is mounted there is entered, so that it is
+/// the kernel's own file (openat2(2), RESOLVE_NO_XDEV). As good as a procfs of one's own, which would take longer.
+pub fn open_in_proc(proc: BorrowedFd, path: &CStr, flags: i32) -> io::Result<OwnedFd> {
+    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
+    openat2(proc, path, flags, 0, resolve)
+}
+
+/// Opens a kernel parameter below `proc`. Container managers mount parts of /proc/sys on itself, to make some read-only:
+/// that is entered, but whatever is no procfs is refused (EXDEV).
+pub fn open_sysctl(proc: BorrowedFd, path: &CStr) -> io::Result<OwnedFd> {
+    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
+    let file = openat2(proc, path, libc::O_WRONLY, 0, resolve)?;
+    match statfs_magic(file.as_fd())? {
+        PROC_MAGIC => Ok(file),
+        _ => Err(io::Error::from_raw_os_error(libc::EXDEV)),
+    }
 }
 
 /// openat(2) with `O_CLOEXEC`; the last component may be a symbolic link.

@@ -55,6 +55,7 @@ fn try_plan(facts: &Facts, path: Option<&str>, rootless: bool, resources: Value)
             rootless,
             uid: 1000,
             properties: &[],
+            mknod: Mknod::Listed(&[]),
         },
     )
 }
@@ -312,6 +313,7 @@ fn disabled_makes_nothing_and_refuses_limits() {
         rootless: false,
         uid: 1000,
         properties: &[],
+        mknod: Mknod::Listed(&[]),
     };
     assert_eq!(plan(&hybrid(), &request).unwrap(), CgroupPlan::default());
     let resources: Resources = serde_json::from_str(LIMITS).unwrap();
@@ -389,5 +391,5 @@ fn the_plan_can_be_printed() {
         "file": "pids.max", "value": "3", "location": "linux.resources.pids.limit", "absent": "refuse"
     });
     assert_eq!(json["groups"][0]["writes"][0], write);
-    assert_eq!(json["groups"][0]["devices"]["program"]["rules"][1], "allow c *:* m");
+    assert_eq!(json["groups"][0]["devices"]["program"]["rules"][1], "allow c 1:3 rwm");
 }

@@ -2,6 +2,7 @@
 
 use super::{CgroupPlan, DeviceAccess, Group, Planner, Version};
 use crate::error::{Error, Result};
+use crate::plan::device_rules::Mknod;
 use crate::spec::config::Resources;
 
 /// What is set already of the limits that are given only in part: what was not given stays.
@@ -52,9 +53,16 @@ impl Present {
 /// Decides the writes to `groups`, which are those of a container, for new `resources`. Device rules are
 /// replaced as a whole if there are any. Groups without a change are left out.
 ///
+/// The nodes of `linux.devices` are there by now: without `mknod_any` the new rules alone tell what can be made.
+///
 /// # Errors
 /// Limits that these groups cannot have.
-pub fn update(groups: Vec<Group>, resources: &Resources, rootless: bool) -> Result<CgroupPlan> {
+pub fn update(
+    groups: Vec<Group>,
+    resources: &Resources,
+    mknod_any: bool,
+    rootless: bool,
+) -> Result<CgroupPlan> {
     let text = if groups.is_empty() { "the container has no cgroup of its own" } else { "" };
     let mut planner = Planner { groups, violations: Vec::new() };
     planner.limits(resources, |controller| match text {
@@ -62,7 +70,8 @@ pub fn update(groups: Vec<Group>, resources: &Resources, rootless: bool) -> Resu
         text => text.into(),
     });
     if !resources.devices.is_empty() {
-        planner.devices(resources, rootless);
+        let mknod = if mknod_any { Mknod::Any } else { Mknod::Listed(&[]) };
+        planner.devices(resources, mknod, rootless);
     }
     planner.unified(resources);
     if !planner.violations.is_empty() {
@@ -123,7 +132,7 @@ mod tests {
     }
 
     fn changes(version: Version, value: Value) -> Vec<String> {
-        let plan = update(groups(version), &resources(value), false).unwrap();
+        let plan = update(groups(version), &resources(value), false, false).unwrap();
         let all = plan.groups.iter().flat_map(|g| &g.writes);
         all.map(|w| format!("{}={}", w.file, w.value)).collect()
     }
@@ -132,10 +141,10 @@ mod tests {
     fn only_what_is_given_is_changed() {
         assert_eq!(changes(Version::V1, json!({"pids": {"limit": 7}})), ["pids.max=7"]);
         assert_eq!(changes(Version::V2, json!({"pids": {"limit": 7}})), ["pids.max=7"]);
-        let plan = update(groups(Version::V2), &resources(json!({})), false).unwrap();
+        let plan = update(groups(Version::V2), &resources(json!({})), false, false).unwrap();
         assert!(plan.groups.is_empty(), "device rules stay too");
         let rules = json!({"devices": [{"allow": false}]});
-        let plan = update(groups(Version::V2), &resources(rules.clone()), false).unwrap();
+        let plan = update(groups(Version::V2), &resources(rules.clone()), false, false).unwrap();
         assert!(matches!(plan.groups[0].devices, DeviceAccess::Program { .. }));
         assert_eq!(changes(Version::V1, rules)[0], "devices.deny=a");
     }
@@ -170,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_the_groups_cannot_have_is_told() {
-        let error = |groups, value| update(groups, &resources(value), false).unwrap_err().to_string();
+        let error = |groups, value| update(groups, &resources(value), false, false).unwrap_err().to_string();
         let network = json!({"network": {"classID": 1}});
         assert_eq!(
             error(groups(Version::V1), network.clone()),

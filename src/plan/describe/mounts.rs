@@ -20,7 +20,10 @@ pub(super) fn failed(mount: &Mount, f: &Failure) -> Error {
             return error.hint("the tmpfs is too small for what it covers: see size= and nr_inodes=");
         }
         (Step::CopyUp, libc::EPERM) => {
-            return error.hint("a device cannot be copied in a user namespace");
+            return error.hint(
+                "a device is not copied in a user namespace, nor where linux.devices and linux.resources.devices do \
+                 not list it and annotations[\"tierce.mknod\"] is not \"any\"",
+            );
         }
         (Step::CopyUp, libc::ESTALE) => return error.hint("somebody moves or changes files there meanwhile"),
         (Step::CopyUp, _) => return error,

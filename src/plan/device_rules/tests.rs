@@ -5,13 +5,18 @@ fn entry(allow: bool, typ: &str, major: Option<i64>, minor: Option<i64>, access:
     DeviceRule { allow, typ: Some(typ.into()), major, minor, access: Some(access.into()) }
 }
 
+fn node(typ: &str, major: i64, minor: i64) -> Device {
+    Device { typ: typ.into(), major: Some(major), minor: Some(minor), ..Device::default() }
+}
+
 fn lines(writes: &[Write]) -> Vec<String> {
     writes.iter().map(|w| format!("{} {}", w.file, w.value)).collect()
 }
 
-const DEFAULT_LINES: [&str; 10] = [
-    "c *:* m",
-    "b *:* m",
+/// No nodes of `linux.devices`.
+const NONE: Mknod = Mknod::Listed(&[]);
+
+const DEFAULT_LINES: [&str; 8] = [
     "c 1:3 rwm",
     "c 1:5 rwm",
     "c 1:7 rwm",
@@ -24,30 +29,33 @@ const DEFAULT_LINES: [&str; 10] = [
 
 #[test]
 fn without_rules_the_defaults_are_allowed_and_nothing_else() {
-    let policy = Policy::new(&[]).unwrap();
+    let policy = Policy::new(&[], NONE).unwrap();
     let writes = policy.v1_writes().unwrap();
     assert_eq!(writes[0].file, "devices.deny");
     assert_eq!(writes[0].value, "a");
     let values: Vec<_> = writes[1..].iter().map(|w| w.value.as_str()).collect();
     assert_eq!(values, DEFAULT_LINES);
     assert!(writes[1..].iter().all(|w| w.file == "devices.allow"));
-    let deny_all = Policy::new(&[DeviceRule { access: Some("rwm".into()), ..DeviceRule::default() }]);
+    let deny_all = Policy::new(&[DeviceRule { access: Some("rwm".into()), ..DeviceRule::default() }], NONE);
     assert_eq!(deny_all, Ok(policy));
 }
 
 #[test]
 fn what_the_defaults_repeat_is_written_once() {
     // As podman and docker write it.
-    let policy = Policy::new(&[
-        entry(false, "a", None, None, "rwm"),
-        entry(true, "c", Some(1), Some(3), "rwm"),
-        entry(true, "c", Some(136), None, "rwm"),
-        entry(true, "c", Some(10), Some(200), "rw"),
-        entry(true, "c", Some(10), Some(200), "m"),
-        entry(false, "c", Some(10), Some(229), "rwm"),
-    ]);
+    let policy = Policy::new(
+        &[
+            entry(false, "a", None, None, "rwm"),
+            entry(true, "c", Some(1), Some(3), "rwm"),
+            entry(true, "c", Some(136), None, "rwm"),
+            entry(true, "c", Some(10), Some(200), "rw"),
+            entry(true, "c", Some(10), Some(200), "m"),
+            entry(false, "c", Some(10), Some(229), "rwm"),
+        ],
+        NONE,
+    );
     let writes = policy.unwrap().v1_writes().unwrap();
-    let mut expected = vec!["devices.deny a".to_string(), "devices.allow c 10:200 rw".into()];
+    let mut expected = vec!["devices.deny a".to_string(), "devices.allow c 10:200 rwm".into()];
     expected.extend(DEFAULT_LINES.map(|line| format!("devices.allow {line}")));
     assert_eq!(lines(&writes), expected);
     assert_eq!(writes[1].location, "linux.resources.devices[3]");
@@ -55,8 +63,23 @@ fn what_the_defaults_repeat_is_written_once() {
 }
 
 #[test]
+fn nodes_that_are_listed_can_be_made_and_with_the_annotation_all() {
+    let nodes = [node("c", 10, 200), node("p", 0, 0), node("b", 7, 0), node("c", 1, 3)];
+    let extra = |mknod| {
+        let writes = Policy::new(&[], mknod).unwrap().v1_writes().unwrap();
+        writes[1..writes.len() - DEFAULT_LINES.len()].to_vec()
+    };
+    let listed = extra(Mknod::Listed(&nodes));
+    assert_eq!(lines(&listed), ["devices.allow c 10:200 m", "devices.allow b 7:0 m"]);
+    assert_eq!(listed[1].location, "linux.devices[2]");
+    assert_eq!(lines(&extra(Mknod::Any)), ["devices.allow c *:* m", "devices.allow b *:* m"]);
+    let all = Policy::new(&[entry(true, "a", None, None, "rwm")], Mknod::Listed(&nodes)).unwrap();
+    assert!(all.allows_everything());
+}
+
+#[test]
 fn a_privileged_container_needs_one_write_and_no_program() {
-    let policy = Policy::new(&[entry(true, "a", None, None, "rwm")]).unwrap();
+    let policy = Policy::new(&[entry(true, "a", None, None, "rwm")], NONE).unwrap();
     assert!(policy.allows_everything());
     assert_eq!(lines(&policy.v1_writes().unwrap()), ["devices.allow a"]);
     assert_eq!(policy.describe(), ["allow a *:* rwm"]);
@@ -64,11 +87,14 @@ fn a_privileged_container_needs_one_write_and_no_program() {
 
 #[test]
 fn a_hole_in_a_wildcard_is_an_error_on_v1_only() {
-    let policy = Policy::new(&[
-        entry(false, "a", None, None, "rwm"),
-        entry(true, "c", Some(10), None, "rw"),
-        entry(false, "c", Some(10), Some(229), "w"),
-    ]);
+    let policy = Policy::new(
+        &[
+            entry(false, "a", None, None, "rwm"),
+            entry(true, "c", Some(10), None, "rw"),
+            entry(false, "c", Some(10), Some(229), "w"),
+        ],
+        NONE,
+    );
     let policy = policy.unwrap();
     let violation = policy.v1_writes().unwrap_err();
     assert_eq!(violation.path, "linux.resources.devices[2]");
@@ -80,13 +106,16 @@ fn a_hole_in_a_wildcard_is_an_error_on_v1_only() {
 
 #[test]
 fn rules_are_not_joined_over_a_contrary_one() {
-    let policy = Policy::new(&[
-        entry(true, "c", Some(10), Some(1), "r"),
-        entry(true, "c", Some(10), None, "w"),
-        entry(false, "c", None, Some(1), "w"),
-        entry(true, "c", Some(10), Some(1), "w"),
-        entry(false, "c", Some(10), Some(1), "w"),
-    ]);
+    let policy = Policy::new(
+        &[
+            entry(true, "c", Some(10), Some(1), "r"),
+            entry(true, "c", Some(10), None, "w"),
+            entry(false, "c", None, Some(1), "w"),
+            entry(true, "c", Some(10), Some(1), "w"),
+            entry(false, "c", Some(10), Some(1), "w"),
+        ],
+        NONE,
+    );
     let code = policy.unwrap().program();
     assert!(run(&code, Kind::Char, 10, 1, Access::READ));
     assert!(!run(&code, Kind::Char, 10, 1, Access::WRITE));
@@ -95,7 +124,7 @@ fn rules_are_not_joined_over_a_contrary_one() {
 
 #[test]
 fn type_a_with_numbers_is_no_reset() {
-    let policy = Policy::new(&[entry(true, "a", Some(8), Some(0), "r")]).unwrap();
+    let policy = Policy::new(&[entry(true, "a", Some(8), Some(0), "r")], NONE).unwrap();
     assert_eq!(
         lines(&policy.v1_writes().unwrap())[..3],
         ["devices.deny a", "devices.allow c 8:0 r", "devices.allow b 8:0 r"]
@@ -104,13 +133,16 @@ fn type_a_with_numbers_is_no_reset() {
 
 #[test]
 fn all_mistakes_are_told() {
-    let violations = Policy::new(&[
-        entry(true, "u", Some(1), Some(1), "rwm"),
-        entry(true, "c", Some(-2), None, "rwm"),
-        entry(true, "c", None, Some(1 << 20), "rwm"),
-        entry(true, "c", None, None, "rx"),
-        entry(true, "c", None, None, ""),
-    ]);
+    let violations = Policy::new(
+        &[
+            entry(true, "u", Some(1), Some(1), "rwm"),
+            entry(true, "c", Some(-2), None, "rwm"),
+            entry(true, "c", None, Some(1 << 20), "rwm"),
+            entry(true, "c", None, None, "rx"),
+            entry(true, "c", None, None, ""),
+        ],
+        NONE,
+    );
     let paths: Vec<_> = violations.unwrap_err().into_iter().map(|v| v.path).collect();
     let expected = [(0, "type"), (1, "major"), (2, "minor"), (3, "access"), (4, "access")];
     assert_eq!(paths, expected.map(|(i, field)| format!("linux.resources.devices[{i}].{field}")));
@@ -120,9 +152,11 @@ fn all_mistakes_are_told() {
 fn random_rules_mean_the_same_reduced_on_v1_and_in_ebpf() {
     let mut random = Random(0x7469_6572_6365_3031);
     let (mut expressible, mut holes) = (0, 0);
+    let nodes = [node("c", 3, 1), node("b", 1, 136), node("u", 136, 0), node("p", 1, 1)];
     for _ in 0..2000 {
         let config = random.rules();
-        let policy = Policy::new(&config).unwrap();
+        let mknod = if random.below(2) == 0 { Mknod::Any } else { Mknod::Listed(&nodes) };
+        let policy = Policy::new(&config, mknod).unwrap();
         let code = policy.program();
         let v1 = policy.v1_writes().ok().map(|writes| V1::after(&writes));
         if v1.is_some() {
@@ -133,7 +167,7 @@ fn random_rules_mean_the_same_reduced_on_v1_and_in_ebpf() {
         for (kind, major, minor) in devices() {
             for access in 1..=7 {
                 let access = Access(access);
-                let expected = reference(&config, kind, major, minor, access);
+                let expected = reference(&config, mknod, kind, major, minor, access);
                 let what = format!("{kind:?} {major}:{minor} {access} of {config:?}");
                 assert_eq!(run(&code, kind, major, minor, access), expected, "eBPF: {what}");
                 // The kernel asks for mknod alone.
@@ -181,13 +215,29 @@ impl Random {
 }
 
 /// The definition: for each bit the last rule that matches, of the configuration and the defaults.
-fn reference(config: &[DeviceRule], kind: Kind, major: u32, minor: u32, access: Access) -> bool {
+fn reference(
+    config: &[DeviceRule],
+    mknod: Mknod,
+    kind: Kind,
+    major: u32,
+    minor: u32,
+    access: Access,
+) -> bool {
     let is = |wanted: Option<i64>, number: u32| wanted.is_none_or(|w| w == -1 || w == i64::from(number));
     let letter = |kind| if kind == Kind::Char { "c" } else { "b" };
     [Access::READ, Access::WRITE, Access::MKNOD].into_iter().filter(|bit| access.meets(*bit)).all(|bit| {
         let by_default = DEFAULTS.iter().any(|(k, a, b, granted)| {
             *k == kind && a.is_none_or(|a| a == major) && b.is_none_or(|b| b == minor) && granted.meets(bit)
         });
+        let can_be_made = match mknod {
+            Mknod::Any => true,
+            Mknod::Listed(nodes) => nodes.iter().any(|node| {
+                let typ = if node.typ == "u" { "c" } else { &node.typ };
+                let numbers = (Some(i64::from(major)), Some(i64::from(minor)));
+                typ == letter(kind) && (node.major, node.minor) == numbers
+            }),
+        };
+        let by_default = by_default || (bit == Access::MKNOD && can_be_made);
         let rule = config.iter().rfind(|rule| {
             let typ = rule.typ.as_deref().unwrap();
             (typ == "a" || typ == letter(kind))
@@ -280,7 +330,7 @@ fn shown(writes: &[crate::plan::cgroup::Write]) -> Vec<String> {
 fn v1_rules_change_without_a_gap() {
     let of = |rules: serde_json::Value| {
         let rules: Vec<DeviceRule> = serde_json::from_value(rules).unwrap();
-        Policy::new(&rules).unwrap().v1_writes().unwrap()
+        Policy::new(&rules, NONE).unwrap().v1_writes().unwrap()
     };
     let closed = of(serde_json::json!([{"allow": false}]));
     let list: String = closed[1..].iter().map(|w| format!("{}\n", w.value)).collect();

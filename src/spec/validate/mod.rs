@@ -20,7 +20,7 @@ mod time;
 mod version;
 
 use crate::error::{Error, Result, Violation};
-use crate::spec::annotations::{self, HANDLER};
+use crate::spec::annotations::{self, HANDLER, MKNOD, MKNOD_ANY, MKNOD_LISTED};
 use crate::spec::config::{Process, Resources, Spec};
 use at::{At, quoted};
 pub use process::CAPABILITIES;
@@ -119,6 +119,10 @@ pub(crate) fn report_on(spec: &Spec) -> Report {
     if let Some(handler) = annotations::value(spec, HANDLER).filter(|handler| !handler.is_empty()) {
         let text = format!("{} is no handler that is known here; there are none", quoted(handler));
         report.error(&At::Root.key("annotations").key(HANDLER), text);
+    }
+    if let Some(which) = annotations::value(spec, MKNOD).filter(|w| ![MKNOD_ANY, MKNOD_LISTED].contains(w)) {
+        let text = format!("{} is neither {MKNOD_ANY:?} nor {MKNOD_LISTED:?}", quoted(which));
+        report.error(&At::Root.key("annotations").key(MKNOD), text);
     }
     linux::check(spec, &mut report);
     scheduling::check(spec, &mut report);

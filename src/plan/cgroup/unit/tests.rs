@@ -1,5 +1,6 @@
 use super::*;
 use crate::plan::cgroup::{CgroupPlan, Manager, Room, plan};
+use crate::plan::device_rules::Mknod;
 use crate::spec::config::Resources;
 use serde_json::{Value as Json, json};
 
@@ -27,6 +28,7 @@ fn try_plan(path: Option<&str>, id: &str, rootless: bool, resources: Json) -> Re
         rootless,
         uid: 1000,
         properties: &[Property::new("TasksMax", Value::U64(7), "annotations")],
+        mknod: Mknod::Listed(&[]),
     };
     plan(&facts(), &request)
 }
