@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tierce::error::Result;
 use tierce::host::cgroup::{self, Cgroup, Record};
 use tierce::plan::cgroup::{CgroupPlan, Facts, Hierarchy, Manager, Request, Version, directory, plan};
+use tierce::plan::device_rules::Mknod;
 use tierce::spec::config::Resources;
 use tierce::sys;
 
@@ -61,6 +62,7 @@ fn planned(facts: &Facts, path: &str, mut resources: Value) -> Result<CgroupPlan
         rootless: false,
         uid: 0,
         properties: &[],
+        mknod: Mknod::Listed(&[]),
     };
     plan(facts, &request)
 }
