@@ -13,6 +13,7 @@ cases!("parallel", root: [
     create_and_delete_by_force_of_one_id_at_the_same_time_leave_nothing,
     a_create_that_is_killed_at_any_moment_is_cleaned_up_by_force,
     containers_of_one_bundle_do_not_disturb_each_other,
+    a_thousand_containers_leave_nothing_behind,
 ]);
 
 fn of_many_creates_of_one_id_exactly_one_wins(t: &Case) {
@@ -97,4 +98,37 @@ fn containers_of_one_bundle_do_not_disturb_each_other(t: &Case) {
     containers[0].kill("KILL").ok();
     containers[0].wait_until_stopped();
     assert!(containers[1..].iter().all(|container| container.status() == "running"));
+}
+
+/// Four at a time, created and deleted by force; two of them have run.
+fn a_thousand_containers_leave_nothing_behind(t: &Case) {
+    if is_emulated() {
+        t.skip("needs a machine that is not emulated: a thousand containers take minutes there");
+    }
+    let limited = |bundle: Bundle| bundle.set("/linux/resources/memory", json!({"limit": 64 << 20}));
+    let bundles: Vec<_> = (0..4).map(|_| limited(t.bundle()).args(&["/bin/sleep", "300"])).collect();
+    for _ in 0..250 {
+        let ids: Vec<String> = (0..4).map(|_| t.id()).collect();
+        let create = |(bundle, id): (&Bundle, &String)| t.command_line("create", bundle, &[], id);
+        all_succeed(t, bundles.iter().zip(&ids).map(create).collect());
+        let on = |verb: &[&str], ids: &[String]| {
+            ids.iter().map(|id| [verb, &[id]].concat().into_iter().map(String::from).collect()).collect()
+        };
+        all_succeed(t, on(&["start"], &ids[..2]));
+        all_succeed(t, on(&["delete", "--force"], &ids));
+    }
+    t.assert_no_side_effects();
+}
+
+fn all_succeed(t: &Case, lines: Vec<Vec<String>>) {
+    let calls: Vec<Running> = lines.iter().map(|line| t.runtime(line).spawn()).collect();
+    for call in calls {
+        call.wait().ok();
+    }
+}
+
+/// By QEMU without help of the processor, or by user-mode Linux.
+fn is_emulated() -> bool {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    cpu.contains("User Mode Linux") || cpu.contains("TCG")
 }
