@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use super::PATIENCE;
 use super::cgroups::Cgroups;
 
 /// Which program is under test, from the first line of its `--version`.
@@ -41,6 +43,12 @@ pub struct Host {
 }
 
 impl Host {
+    /// How long what is just ending may take, before it counts as left behind. The peers do leave things
+    /// behind, and their list would take an hour.
+    pub fn time_to_end(&self) -> Duration {
+        if self.kind == Kind::Tierce { PATIENCE } else { PATIENCE / 6 }
+    }
+
     /// Finds the runtime and busybox, and makes the work directory.
     pub fn find() -> Result<Host, String> {
         let runtime = find_runtime()?;

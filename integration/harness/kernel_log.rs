@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// The newest of so many lines are shown.
-const LINES: usize = 15;
+const LINES: usize = 8;
 
 /// /dev/kmsg from some moment on; nothing for who may not read it.
 pub struct Kernel(Option<File>);
@@ -30,7 +30,8 @@ impl Kernel {
                 Ok(n) => {
                     let record = String::from_utf8_lossy(&buffer[..n]);
                     let text = record.split_once(';').map_or("", |(_, text)| text);
-                    lines.push(format!("    kernel: {}\n", text.lines().next().unwrap_or_default()));
+                    let line: String = text.lines().next().unwrap_or_default().chars().take(150).collect();
+                    lines.push(format!("    kernel: {line}\n"));
                 }
                 // EPIPE: some were overwritten before they were read.
                 Err(e) if e.raw_os_error() == Some(libc::EPIPE) => {}

@@ -8,12 +8,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::case::Case;
-use super::{PATIENCE, mountinfo, soon};
+use super::{mountinfo, soon};
 
 /// What is left of the case after its containers were deleted. Processes that are just ending get some time.
 pub fn find(case: &Case) -> Vec<String> {
     let mut left = Vec::new();
-    soon(PATIENCE, || {
+    soon(case.host.time_to_end(), || {
         left = find_now(case);
         left.is_empty()
     });
@@ -35,7 +35,7 @@ pub fn find_now(case: &Case) -> Vec<String> {
 
 /// Removes all of it, and the directory of the case.
 pub fn remove(case: &Case) {
-    soon(PATIENCE, || {
+    soon(case.host.time_to_end(), || {
         for pid in processes(case) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
@@ -44,7 +44,7 @@ pub fn remove(case: &Case) {
     for dir in mounts_below(&case.dir).iter().rev() {
         let _ = umount2(dir, MntFlags::MNT_DETACH);
     }
-    soon(PATIENCE, || {
+    soon(case.host.time_to_end(), || {
         case.host.cgroups.named(&case.id_prefix).iter().for_each(|dir| remove_cgroup(dir));
         case.host.cgroups.named(&case.id_prefix).is_empty()
     });

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::case::{Case, parent_cgroup};
 use super::cgroups::join;
 use super::child_process::ChildProcess;
-use super::{PATIENCE, soon};
+use super::soon;
 
 /// The same path in every hierarchy; removed in the end.
 pub struct Place<'c> {
@@ -61,10 +61,12 @@ impl<'c> Place<'c> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        for dir in self.case.host.cgroups.directories(&self.path) {
-            // What is still there then is told as left behind.
-            soon(PATIENCE, || fs::remove_dir(&dir).is_ok() || !dir.exists());
-        }
+        let mut left = self.case.host.cgroups.directories(&self.path);
+        // What is still there then is told as left behind.
+        soon(self.case.host.time_to_end(), || {
+            left.retain(|dir| fs::remove_dir(dir).is_err() && dir.exists());
+            left.is_empty()
+        });
     }
 }
 

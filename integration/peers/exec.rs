@@ -285,4 +285,32 @@ pub(super) const PEERS: &[Peer] = &[
         "keys_stop_and_interrupt_the_jobs_of_an_executed_shell",
         NotRun("does not always restore all modes of the terminal"),
     ),
+    // terminal_jobs
+    (
+        Kind::Runc,
+        "a_signal_beside_the_end_of_the_program_is_for_its_caller",
+        NotRun("would wait for long: goes on waiting for a reader"),
+    ),
+    (
+        Kind::Crun,
+        "a_signal_beside_the_end_of_the_program_is_for_its_caller",
+        NotRun("would wait for long: goes on waiting for a reader"),
+    ),
+    // console_socket
+    (
+        Kind::Crun,
+        "the_console_of_an_executed_program_has_the_size_of_its_process",
+        Fails("does not look at consoleSize in `exec --process`"),
+    ),
+    // exec
+    (
+        Kind::Crun,
+        "a_user_is_what_was_written_or_an_error",
+        Fails("a uid without a gid has the gid 0, not that of the container"),
+    ),
+    (
+        Kind::Crun,
+        "exec_in_a_container_that_is_ending_is_an_error_that_says_so",
+        NotRun("depends on the moment: may say `Broken pipe`"),
+    ),
 ];

@@ -242,7 +242,6 @@ pub(super) const PEERS: &[Peer] = &[
         Fails("leaves owner and mode as they are by default"),
     ),
     (Kind::Crun, "a_tree_that_does_not_fit_is_an_error", Fails("does not say which file does not fit")),
-    (Kind::Crun, "a_deep_tree_is_copied", Fails("keeps every directory on the way open")),
     (Kind::Crun, "a_low_limit_of_open_files_is_enough", Fails("keeps every directory on the way open")),
     (Kind::Crun, "a_list_of_more_than_a_page_is_taken", Fails("has the kernel cut the list at a page")),
     (Kind::Crun, "idmap_leaves_the_mounts_below_as_they_are", Fails("loses the mounts below")),

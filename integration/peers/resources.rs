@@ -138,4 +138,122 @@ pub(super) const PEERS: &[Peer] = &[
         "a_size_that_the_machine_does_not_have_is_refused",
         FailsWithCgroupV1("looks for hugetlb among the v1 hierarchies only"),
     ),
+    // cgroup_parents
+    (
+        Kind::Runc,
+        "a_threaded_cgroup_is_refused",
+        FailsWithCgroupV1("does not look at the v2 hierarchy of a hybrid machine"),
+    ),
+    (
+        Kind::Runc,
+        "a_cgroup_below_a_threaded_one_is_refused",
+        FailsWithCgroupV1("does not look at the v2 hierarchy of a hybrid machine"),
+    ),
+    (
+        Kind::Runc,
+        "a_cgroup_of_another_pid_namespace_is_not_empty",
+        FailsWithCgroupV1("does not look for processes of another pid namespace"),
+    ),
+    (
+        Kind::Runc,
+        "a_refused_limit_leaves_no_parent_behind",
+        FailsWithCgroupV1("leaves the parents that it has made"),
+    ),
+    // nested_cgroups
+    (Kind::Runc, "delete_removes_cgroups_whose_path_is_too_long", FailsWithCgroupV1("cannot open them")),
+    // device_rules
+    (
+        Kind::Runc,
+        "opening_for_both_needs_both",
+        FailsWithCgroupV1("writes the rules as they are, and v1 looks at one at a time"),
+    ),
+    (
+        Kind::Runc,
+        "what_is_allowed_by_default_can_be_denied",
+        FailsWithCgroupV1("lets what is denied not be made either"),
+    ),
+    (
+        Kind::Crun,
+        "opening_for_both_needs_both",
+        FailsWithCgroupV1("writes the rules as they are, and v1 looks at one at a time"),
+    ),
+    (
+        Kind::Crun,
+        "what_is_allowed_by_default_can_be_denied",
+        FailsWithCgroupV1("lets what is denied not be made either"),
+    ),
+    // limit_effects
+    (Kind::Runc, "a_burst_is_allowed_on_top_of_the_quota", Fails("has no burst")),
+    (Kind::Runc, "an_idle_container_is_idle", Fails("has no cpu.idle")),
+    (Kind::Runc, "a_single_process_cannot_fork", Fails("takes a limit of 0 for none")),
+    // unified
+    (
+        Kind::Runc,
+        "a_unified_file_of_a_missing_controller_is_refused",
+        FailsWithCgroupV1("takes `unified` with cgroup v2 alone"),
+    ),
+    (
+        Kind::Runc,
+        "a_unified_huge_page_limit_is_set",
+        FailsWithCgroupV1("takes `unified` with cgroup v2 alone"),
+    ),
+    (
+        Kind::Runc,
+        "a_unified_key_that_acts_on_processes_is_refused",
+        FailsWithCgroupV1("takes `unified` with cgroup v2 alone"),
+    ),
+    (Kind::Crun, "a_burst_is_allowed_on_top_of_the_quota", FailsWithCgroupV1("has no burst in this version")),
+    (
+        Kind::Crun,
+        "a_cpu_quota_without_a_period_is_of_100_ms",
+        FailsWithCgroupV1("writes the quota before the period, which the kernel refuses"),
+    ),
+    (
+        Kind::Crun,
+        "a_cpu_that_does_not_exist_is_refused",
+        FailsWithCgroupV1("leaves its cgroups behind when the kernel refuses a limit"),
+    ),
+    (
+        Kind::Crun,
+        "a_cpu_that_the_parent_does_not_have_is_refused",
+        FailsWithCgroupV1("leaves its cgroups behind when the kernel refuses a limit"),
+    ),
+    (Kind::Crun, "a_single_process_cannot_fork", Fails("takes a limit of 0 for none")),
+    (
+        Kind::Crun,
+        "swap_is_counted_with_memory",
+        FailsWithCgroupV1("writes the limits in an order that the kernel refuses"),
+    ),
+    (Kind::Crun, "a_frozen_container_can_be_killed", FailsWithCgroupV1("does not thaw what it kills")),
+    (
+        Kind::Crun,
+        "delete_removes_very_many_cgroups",
+        FailsWithCgroupV1("needs more open files than there are"),
+    ),
+    (
+        Kind::Crun,
+        "a_unified_key_that_is_no_file_name_is_refused",
+        FailsWithCgroupV1("leaves its cgroups behind when it refuses `unified`"),
+    ),
+    (
+        Kind::Crun,
+        "unified_needs_cgroup_v2",
+        FailsWithCgroupV1("leaves its cgroups behind when it refuses `unified`"),
+    ),
+    (
+        Kind::Runc,
+        "a_cgroup_below_one_with_processes_is_used",
+        FailsWithCgroupV1("leaves the cgroups above its own"),
+    ),
+    (
+        Kind::Runc,
+        "a_cgroup_that_may_not_be_made_is_refused_with_the_reason",
+        FailsWithCgroupV1("does not look at the v2 hierarchy of a hybrid machine"),
+    ),
+    (Kind::Runc, "the_cgroup_below_a_frozen_one_is_refused", NotRun("hangs")),
+    (
+        Kind::Runc,
+        "a_member_is_known_however_slow_the_process_is_that_makes_it",
+        NotRun("about a process in between that it does not make in this way"),
+    ),
 ];
