@@ -1,11 +1,14 @@
 //! The oracle after every case: nothing of it may be left on the host.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::path::Arg;
 
 use super::case::Case;
 use super::{mountinfo, soon};
@@ -53,11 +56,21 @@ pub fn remove(case: &Case) {
 
 /// Removes a cgroup and all below it, as far as no process is there.
 fn remove_cgroup(dir: &Path) {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
-        .for_each(|e| remove_cgroup(&e.path()));
+    remove_below(rustix::fs::CWD, dir);
     let _ = fs::remove_dir(dir);
+}
+
+/// By way of fds: a path may be longer than the kernel takes.
+fn remove_below(at: impl AsFd, name: impl Arg + Copy) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(dir) = rustix::fs::openat(at, name, flags, Mode::empty()) else { return };
+    for entry in rustix::fs::Dir::read_from(&dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if entry.file_type() == FileType::Directory && name != c"." && name != c".." {
+            remove_below(&dir, name);
+            let _ = rustix::fs::unlinkat(&dir, name, AtFlags::REMOVEDIR);
+        }
+    }
 }
 
 fn mounts_below(dir: &Path) -> Vec<PathBuf> {
