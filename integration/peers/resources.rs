@@ -256,4 +256,11 @@ pub(super) const PEERS: &[Peer] = &[
         "a_member_is_known_however_slow_the_process_is_that_makes_it",
         NotRun("about a process in between that it does not make in this way"),
     ),
+    (Kind::Crun, "the_cgroup_below_a_frozen_one_is_refused", NotRun("hangs")),
+    (Kind::Crun, "a_frozen_cgroup_is_refused", NotRun("hangs")),
+    (
+        Kind::Crun,
+        "a_refused_limit_leaves_no_parent_behind",
+        FailsWithCgroupV1("leaves the parents that it has made"),
+    ),
 ];
