@@ -89,6 +89,7 @@ mod tmpcopyup;
 mod unified;
 mod update;
 mod update_refused;
+mod user_managers;
 mod user_namespaces;
 mod user_session;
 
@@ -171,6 +172,7 @@ const CHAPTERS: &[&[CaseDef]] = &[
     rootless::CASES,
     delegation::CASES,
     delegation_refused::CASES,
+    user_managers::CASES,
     user_session::CASES,
     systemd::CASES,
     systemd_user::CASES,

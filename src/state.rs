@@ -12,7 +12,7 @@ pub use liveness::{Zombie, has_executed, init, is_alive, is_dying, parent, start
 
 use crate::error::{Context, Error, Result};
 use crate::host::cgroup::Record;
-use crate::host::resctrl;
+use crate::host::{probe, resctrl};
 use crate::plan::seccomp::Listener;
 use crate::spec::config::Hooks;
 use serde::{Deserialize, Serialize};
@@ -130,15 +130,16 @@ pub fn check_id(id: &str) -> Result<()> {
     }
 }
 
-/// The default of `--root`: /run/tierce for root, else below $XDG_RUNTIME_DIR, else in /tmp.
+/// The default of `--root`: /run/tierce for root, else below $XDG_RUNTIME_DIR, else in /tmp. Root of a user
+/// namespace may be a user's manager, whose /run is root's still.
 ///
 /// # Errors
-/// The one in /tmp, where anybody can make it first, is somebody else's.
+/// The one in /tmp, where anybody can make it first, is somebody else's; or a /proc that is missing.
 pub fn default_root(uid: u32) -> Result<PathBuf> {
     match std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
+        Some(dir) if uid != 0 || probe::in_user_namespace()? => Ok(Path::new(&dir).join("tierce")),
         _ if uid == 0 => Ok(PathBuf::from("/run/tierce")),
-        Some(dir) => Ok(Path::new(&dir).join("tierce")),
-        None => own_directory(PathBuf::from(format!("/tmp/tierce-{uid}")), uid),
+        _ => own_directory(PathBuf::from(format!("/tmp/tierce-{uid}")), uid),
     }
 }
 

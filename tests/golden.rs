@@ -75,6 +75,7 @@ fn facts(layout: Layout, caller: Caller) -> Facts {
         uid: id,
         gid: id,
         in_userns: false,
+        setgroups_denied: false,
         permitted_caps,
         last_cap: 40,
         oom_score_adj: 0,

@@ -136,4 +136,11 @@ pub(super) const PEERS: &[Peer] = &[
     (Kind::Runc, "exec_into_a_member_is_in_all_its_namespaces", Fails("wants maps for one that is joined")),
     (Kind::Runc, "user_sysctls_are_those_of_the_user_namespace", Fails("refuses them")),
     (Kind::Crun, "user_sysctls_are_those_of_the_user_namespace", Fails("refuses them")),
+    // user_managers
+    (Kind::Runc, "the_cgroups_are_shown_to_a_container_without_one", Fails("has no --cgroup-manager")),
+    (
+        Kind::Crun,
+        "the_cgroups_are_shown_to_a_container_without_one",
+        Fails("leaves the cgroups below a read-only /sys writable"),
+    ),
 ];

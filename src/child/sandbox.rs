@@ -115,7 +115,7 @@ fn wait_for_a_byte(fd: BorrowedFd) -> io::Result<()> {
 }
 
 /// Joins a container that is there. Its pid namespace was entered by the host for the clone, except
-/// where the user namespace must come first.
+/// where the user namespace must come first, or the host could not come back.
 pub(super) fn join(target: &Target, process: Option<&Process>, fds: &Fds) -> Done {
     let Some(join) = &fds.target else { return Ok(()) };
     sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
@@ -124,11 +124,11 @@ pub(super) fn join(target: &Target, process: Option<&Process>, fds: &Fds) -> Don
         // Joining a user namespace undoes it by /proc/sys/fs/suid_dumpable.
         sys::process::set_dumpable(false).at(Step::SetDumpable, 0)?;
     }
+    if target.hop {
+        sys::pidfd::setns(join.pidfd, Kind::Pid.flag()).at(Step::JoinNamespace, 0)?;
+        hop(0, fds)?;
+    }
     if target.user_namespace {
-        if target.pid_namespace {
-            sys::pidfd::setns(join.pidfd, Kind::Pid.flag()).at(Step::JoinNamespace, 0)?;
-            hop(0, fds)?;
-        }
         become_root()?;
     }
     if let Some(root) = join.root {

@@ -11,7 +11,7 @@ use crate::host::hold::Fifo;
 use crate::host::launch::{Ground, Launched, launch};
 use crate::host::receiver::{Receiver, Whose};
 use crate::host::{cgroup, console, exe, oom, probe, systemd};
-use crate::plan::namespaces::Kind;
+use crate::plan::namespaces::{Kind, comes_back};
 use crate::plan::{self, Options, Plan, Target};
 use crate::spec::bundle::load_process;
 use crate::spec::config::{Capabilities, Process, Spec};
@@ -200,6 +200,7 @@ fn decide(env: &Env, options: &ExecOptions, state: &State) -> Result<Plan> {
     let target = Target {
         namespaces: state.namespaces & !Kind::Pid.flag(),
         pid_namespace: has(Kind::Pid),
+        hop: has(Kind::Pid) && (has(Kind::User) || !comes_back(&facts)),
         user_namespace: has(Kind::User),
         no_pivot: state.no_pivot,
     };

@@ -18,8 +18,7 @@ const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 /// A /proc that is missing or is none.
 pub fn probe(with_cgroups: bool) -> Result<Facts> {
     let (uid, gid) = sys::process::effective_ids();
-    let namespace = std::fs::metadata("/proc/self/ns/user").context(|| "/proc/self/ns/user")?;
-    let in_userns = namespace.ino() != FIRST_USER_NAMESPACE;
+    let in_userns = in_user_namespace()?;
     let mut cgroup = if with_cgroups { cgroup::probe()? } else { Default::default() };
     if uid != 0 || in_userns {
         let unified = cgroup.hierarchies.iter_mut().filter(|h| h.version == Version::V2);
@@ -29,12 +28,23 @@ pub fn probe(with_cgroups: bool) -> Result<Facts> {
         uid,
         gid,
         in_userns,
+        setgroups_denied: in_userns
+            && std::fs::read("/proc/self/setgroups").is_ok_and(|word| word == b"deny\n"),
         permitted_caps: sys::security::capget().context(|| "capget")?.permitted,
         last_cap: last_cap(),
         oom_score_adj: oom_score_adj(),
         modules: modules(),
         cgroup,
     })
+}
+
+/// Whether the caller is in any but the first user namespace.
+///
+/// # Errors
+/// A /proc that is missing or is none.
+pub fn in_user_namespace() -> Result<bool> {
+    let namespace = std::fs::metadata("/proc/self/ns/user").context(|| "/proc/self/ns/user")?;
+    Ok(namespace.ino() != FIRST_USER_NAMESPACE)
 }
 
 /// AppArmor's file cannot be read where it is not enabled, and selinuxfs is not there without SELinux.

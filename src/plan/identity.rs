@@ -183,10 +183,10 @@ fn keeps_groups(process: &Process) -> Option<String> {
 
 fn groups(process: &Process, user: UserNamespace, facts: &Facts) -> Result<Option<Vec<u32>>> {
     let denied = match user {
-        UserNamespace::New { deny_setgroups } => deny_setgroups,
+        UserNamespace::New { deny_setgroups } => deny_setgroups || facts.setgroups_denied,
         // The child finds out.
         UserNamespace::Joined => false,
-        UserNamespace::Caller => facts.uid != 0,
+        UserNamespace::Caller => facts.uid != 0 || facts.setgroups_denied,
     };
     let wanted = &process.user.additional_gids;
     match (denied, wanted.is_empty()) {

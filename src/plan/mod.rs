@@ -40,6 +40,8 @@ pub struct Facts {
     pub gid: u32,
     /// The caller is in a user namespace other than the first one.
     pub in_userns: bool,
+    /// In the caller's user namespace nobody may set groups.
+    pub setgroups_denied: bool,
     /// The caller's permitted capabilities, as a mask.
     pub permitted_caps: u64,
     /// Highest capability that the kernel knows.
@@ -86,6 +88,16 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// The process that is cloned clones the one that becomes the program, and goes away.
+    pub fn hops(&self) -> bool {
+        match &self.sandbox {
+            Sandbox::New(container) => container.namespaces.hop,
+            Sandbox::Join(target) => target.hop,
+        }
+    }
+}
+
 /// Where a process runs.
 #[derive(Debug)]
 pub enum Sandbox {
@@ -102,6 +114,8 @@ pub struct Target {
     pub namespaces: u64,
     /// It has its own pid namespace.
     pub pid_namespace: bool,
+    /// The child must join that by itself, and clone once more.
+    pub hop: bool,
     /// It has its own user namespace.
     pub user_namespace: bool,
     /// It was made with `--no-pivot`: its root is not the root of its mount namespace.
@@ -217,12 +231,7 @@ pub fn container(spec: &Spec, facts: &Facts, options: &Options) -> Result<Plan> 
         },
     )?;
     cgroup.give_to(cgroup::owner(spec, &namespaces, facts));
-    let around = mounts::Around {
-        bundle: &options.bundle,
-        namespaces: &namespaces,
-        cgroup: &cgroup,
-        facts: &facts.cgroup,
-    };
+    let around = mounts::Around { bundle: &options.bundle, namespaces: &namespaces, cgroup: &cgroup, facts };
     let mut ids = mounts::idmap::Namespaces::new(linux, &namespaces, facts.uid == 0);
     let mut mounts = mounts::plan(&spec.mounts, &around, &mut ids, &mut warnings)?;
     let mount_label = lsm::mount_label(spec, facts.modules)?;

@@ -151,8 +151,8 @@ pub struct Around<'a> {
     pub namespaces: &'a NamespacePlan,
     /// The container's cgroups, for mounts of type `cgroup`.
     pub cgroup: &'a CgroupPlan,
-    /// The host's.
-    pub facts: &'a super::cgroup::Facts,
+    /// Of the host.
+    pub facts: &'a super::Facts,
 }
 
 /// Plans all mounts.
@@ -187,8 +187,11 @@ fn plan_one(
         )));
     }
     let idmap = ids.of_mount(mount, &parsed, &location)?;
-    let cgroups = shows_cgroups(mount, &parsed) && around.namespaces.has(Kind::User);
     let source = source(mount, &parsed, &location, around)?;
+    let cgroups = match &source {
+        Source::Bind(bind) if parsed.bind.is_none() => bind.recursive && is_cgroup(mount),
+        _ => shows_cgroups(mount, &parsed) && (around.facts.in_userns || around.namespaces.has(Kind::User)),
+    };
     if matches!(source, Source::Bind(_) | Source::CgroupV1(_) | Source::Remount(None)) {
         // mount(8) ignores them as well, and managers pass such leftovers on.
         for option in parsed.flags.iter().chain(&parsed.data) {
@@ -223,11 +226,15 @@ fn source(mount: &config::Mount, parsed: &Parsed, location: &str, around: &Aroun
             Source::Remount(Some(parameters(fstype, None, parsed, &words, location)?))
         }
         (false, true, _) => self::bind(mount, parsed, location, around.bundle)?,
-        (false, false, "cgroup" | "cgroup2") => cgroups::cgroup(around, parsed, location)?,
+        (false, false, _) if is_cgroup(mount) => cgroups::cgroup(around, parsed, location)?,
         (false, false, _) => {
             Source::Filesystem(filesystem(fstype, mount.source.as_deref(), parsed, location, around.bundle)?)
         }
     })
+}
+
+fn is_cgroup(mount: &config::Mount) -> bool {
+    matches!(mount.typ.as_deref(), Some("cgroup" | "cgroup2"))
 }
 
 /// A read-only rbind of the host's /sys, which ordinary users have in place of a sysfs, leaves the cgroups

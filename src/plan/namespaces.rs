@@ -206,7 +206,7 @@ pub struct NamespacePlan {
     pub child_joins: Vec<Join>,
     /// Maps of a new user namespace.
     pub maps: Option<UserMaps>,
-    /// After joining a user namespace a new or joined pid namespace holds children only: the child
+    /// The child joins a pid namespace, or makes one after joining a user namespace; both hold children only: it
     /// clones once more and goes away.
     pub hop: bool,
     /// Take uid and gid 0 of the user namespace, so that files made on the way belong to somebody.
@@ -263,7 +263,7 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
     joins.sort_by_key(|join| Kind::ALL.iter().position(|k| *k == join.kind));
 
     let user_joined = joins.iter().any(|j| j.kind == Kind::User);
-    let pid_matters = plan.is_new(Kind::Pid) || joins.iter().any(|j| j.kind == Kind::Pid);
+    let pid_joined = joins.iter().any(|j| j.kind == Kind::Pid);
     if !plan.is_new(Kind::Mount) && !joins.iter().any(|j| j.kind == Kind::Mount) {
         return Err(Error::invalid(vec![Violation {
             path: "linux.namespaces".into(),
@@ -285,14 +285,26 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
         plan.become_root = true;
     } else if user_joined {
         plan.unshare = new;
-        plan.hop = pid_matters;
+        plan.hop = pid_joined || plan.is_new(Kind::Pid);
         plan.become_root = true;
     } else {
         plan.clone = new;
+        plan.hop = pid_joined && !comes_back(facts);
     }
-    (plan.child_joins, plan.host_joins) =
-        joins.into_iter().partition(|j| user_joined || j.kind == Kind::Mount || j.kind == Kind::Cgroup);
+    // In a new user namespace the child has no power over those that are there already.
+    let by_host = |kind| match kind {
+        Kind::User | Kind::Mount | Kind::Cgroup => false,
+        Kind::Pid => !user_joined && !plan.hop,
+        Kind::Network | Kind::Ipc | Kind::Uts | Kind::Time => plan.is_new(Kind::User),
+    };
+    (plan.host_joins, plan.child_joins) = joins.into_iter().partition(|join| by_host(join.kind));
     Ok(plan)
+}
+
+/// Whether the caller can leave its namespaces for a moment: those of a caller in a user namespace may belong to an
+/// outer one, where it has no power to enter them again.
+pub fn comes_back(facts: &Facts) -> bool {
+    !facts.in_userns
 }
 
 fn time_offsets(linux: &Linux) -> Vec<TimeOffset> {

@@ -58,6 +58,7 @@ mod tests {
             uid,
             gid: uid,
             in_userns: false,
+            setgroups_denied: false,
             permitted_caps: 0,
             last_cap: 40,
             oom_score_adj: 0,

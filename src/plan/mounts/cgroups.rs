@@ -26,7 +26,8 @@ pub(super) fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result
             return Ok(Source::Bind(Bind {
                 source,
                 link: SourceLink::Followed,
-                recursive: false,
+                // What is mounted below cannot be left out by a caller in a user namespace (mount_namespaces(7)).
+                recursive: own.is_none() && around.facts.in_userns,
                 fallback: fallback.transpose()?,
             }));
         }
@@ -56,7 +57,7 @@ pub(super) fn cgroup(around: &Around, parsed: &Parsed, location: &str) -> Result
             let source = c_path(location, &group.directory())?;
             Source::Bind(Bind { source, link: SourceLink::Followed, recursive: false, fallback: None })
         };
-        let own = around.facts.hierarchies.iter().find(|h| h.mount == group.mount && group.optional);
+        let own = around.facts.cgroup.hierarchies.iter().find(|h| h.mount == group.mount && group.optional);
         let fallback = own.map(|h| c_path(location, &directory(&h.mount, &h.own))).transpose()?;
         let links = match group.controllers.len() {
             0 | 1 => Vec::new(),

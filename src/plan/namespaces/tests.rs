@@ -7,6 +7,7 @@ fn facts(uid: u32) -> Facts {
         uid,
         gid: uid,
         in_userns: false,
+        setgroups_denied: false,
         permitted_caps: if uid == 0 { (1 << 41) - 1 } else { 0 },
         last_cap: 40,
         oom_score_adj: 0,
@@ -42,6 +43,12 @@ fn namespaces_are_joined_by_who_may() {
     let path = |kind: &str| json!({"type": kind, "path": format!("/ns/{kind}")});
     let others = [path("time"), path("mount"), path("network"), path("cgroup")];
     let plan = planned(0, json!({"namespaces": others}));
+    assert_eq!(kinds(&plan.host_joins), []);
+    assert_eq!(kinds(&plan.child_joins), [Kind::Network, Kind::Cgroup, Kind::Time, Kind::Mount]);
+    let mut in_new = others.to_vec();
+    in_new.push(json!({"type": "user"}));
+    let ids = json!([{"containerID": 0, "hostID": 0, "size": 9}]);
+    let plan = planned(0, json!({"namespaces": in_new, "uidMappings": ids, "gidMappings": ids}));
     assert_eq!(kinds(&plan.host_joins), [Kind::Network, Kind::Time]);
     assert_eq!(kinds(&plan.child_joins), [Kind::Cgroup, Kind::Mount]);
     let mut all = others.to_vec();
@@ -50,4 +57,16 @@ fn namespaces_are_joined_by_who_may() {
     assert_eq!(kinds(&plan.host_joins), []);
     let order = [Kind::User, Kind::Network, Kind::Cgroup, Kind::Time, Kind::Mount];
     assert_eq!(kinds(&plan.child_joins), order);
+}
+
+#[test]
+fn who_cannot_come_back_does_not_leave() {
+    let path = |kind: &str| json!({"type": kind, "path": format!("/ns/{kind}")});
+    let linux = json!({"namespaces": [path("pid"), path("network"), {"type": "mount"}]});
+    let plan = planned(0, linux.clone());
+    assert_eq!((kinds(&plan.host_joins), plan.hop), (vec![Kind::Pid], false));
+    let inside = Facts { in_userns: true, ..facts(0) };
+    let plan = super::plan(&serde_json::from_value(linux).unwrap(), &inside).unwrap();
+    assert_eq!((kinds(&plan.host_joins), plan.hop), (vec![], true));
+    assert_eq!(kinds(&plan.child_joins), [Kind::Pid, Kind::Network]);
 }
