@@ -96,6 +96,16 @@ peers: bench-packages build-packages ## the integration suite with runc and with
 	@$(STATIC) RUNTIME=runc cargo test $(CARGO_FLAGS) --test integration
 	@$(STATIC) RUNTIME=crun cargo test $(CARGO_FLAGS) --test integration
 
+# The peers first: what counts stands last.
+.PHONY: security
+security: test-packages build ## attacks on tierce, and on runc and crun if they are there (as root); SECURITY_FLAGS=--write
+	@[ "$$(id -u)" = 0 ] || { echo "make security needs root" >&2; exit 1; }
+	@for peer in runc crun; do \
+		! command -v $$peer >/dev/null || \
+		$(STATIC) RUNTIME=$$peer cargo test $(CARGO_FLAGS) --test integration -- --security $(SECURITY_FLAGS); \
+	done
+	@$(STATIC) RUNTIME=$(BINARY) .ci/test cargo test $(CARGO_FLAGS) --test integration -- --security $(SECURITY_FLAGS)
+
 .PHONY: vm
 vm: vm-packages $(if $(TEST),build-packages,build) ## the integration suite in all guests; GUEST=name TEST=words RUNTIME=runc
 	@$(run-vm) $(if $(GUEST),--guest "$(GUEST)") $(if $(TEST),--test "$(TEST)") $(if $(RUNTIME),--runtime "$(RUNTIME)")

@@ -71,6 +71,7 @@ mod runtime_file;
 mod scheduling;
 mod seccomp;
 mod seccomp_notify;
+mod security;
 mod selinux;
 mod spec_and_features;
 mod state;

@@ -44,7 +44,7 @@ fn copy(t: &Case) -> (PathBuf, String) {
 }
 
 /// A created container's init is the runtime itself; another process of the container attacks it.
-fn a_container_cannot_change_the_file_of_the_runtime(t: &Case) {
+pub(crate) fn a_container_cannot_change_the_file_of_the_runtime(t: &Case) {
     let all =
         ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "SETUID"];
     let all = all.map(|name| format!("CAP_{name}"));

@@ -78,8 +78,13 @@ impl<'c> Invocation<'c> {
 
     /// Keeps it and its children standing for a while after each such system call: who races with them wins.
     pub fn slow_after(self, call: &str) -> Self {
+        self.slow_after_by(call, 300_000)
+    }
+
+    /// The same, by so many microseconds.
+    pub fn slow_after_by(self, call: &str, delay: u32) -> Self {
         self.through_shell(&format!(
-            "exec strace -f -qq -o /dev/null -e trace={call} -e inject={call}:delay_exit=300000 \"$@\""
+            "exec strace -f -qq -o /dev/null -e trace={call} -e inject={call}:delay_exit={delay} \"$@\""
         ))
     }
 

@@ -26,7 +26,7 @@ mod private_mounts;
 pub mod probe;
 pub mod pty;
 pub mod receiver;
-mod report;
+pub mod report;
 pub mod rootfs;
 mod runner;
 pub mod units;
@@ -34,7 +34,7 @@ pub mod units;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::{coverage, peers};
+use crate::{coverage, peers, security};
 use case::CaseDef;
 
 /// What a chapter needs: `use crate::harness::prelude::*;`.
@@ -85,6 +85,7 @@ fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
     let all: Vec<CaseDef> = chapters.iter().flat_map(|chapter| chapter.iter().copied()).collect();
     peers::check_names(&all)?;
     coverage::check(&all)?;
+    security::check()?;
     if options.help {
         print!("{}", options::HELP);
         return Ok(true);
@@ -95,6 +96,7 @@ fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
     if options.write_coverage {
         return coverage::write_markdown().map(|()| true);
     }
+    let all = if options.security { security::cases() } else { all };
     let chosen: Vec<CaseDef> = all.into_iter().filter(|case| options.wants(case)).collect();
     if options.list {
         chosen.iter().for_each(|case| println!("{}::{}", case.chapter, case.name));
@@ -102,7 +104,12 @@ fn try_main(chapters: &[&[CaseDef]]) -> Result<bool, String> {
     }
     let host = host::Host::find()?;
     private_mounts::enter_if_needed(&host)?;
-    Ok(runner::run(host, &chosen, &options))
+    let (kind, version) = (host.kind, host.version.clone());
+    let (passed, ends) = runner::run(host, &chosen, &options);
+    if options.security {
+        security::report(kind, &version, &ends, options.write)?;
+    }
+    Ok(passed)
 }
 
 /// How long is waited for what must come. It bounds a wait and measures nothing, so it is ample: an

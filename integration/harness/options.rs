@@ -7,6 +7,7 @@ use super::case::CaseDef;
 pub const HELP: &str = "\
 usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
                    [--again N] [--report FILE] [--write-peers] [--write-coverage]
+                   [--security [--write]]
 
   FILTER         run the cases whose chapter::name contains one of these
   --exact        the name must be equal to a filter
@@ -19,6 +20,8 @@ usage: integration [FILTER]... [-j N] [--list] [--exact] [--verbose]
   --write-peers  write integration/PEERS.md from integration/peers.rs and stop
   --write-coverage
                  write integration/COVERAGE.md from integration/coverage.rs and stop
+  --security     run the cases of integration/security in place of the others, and print a table
+  --write        write that table into integration/security/README.md
 
   RUNTIME=/path  the runtime to test: tierce, runc or crun
 ";
@@ -31,6 +34,8 @@ pub struct Options {
     pub verbose: bool,
     pub write_peers: bool,
     pub write_coverage: bool,
+    pub security: bool,
+    pub write: bool,
     pub help: bool,
     pub jobs: usize,
     pub again: usize,
@@ -46,6 +51,8 @@ impl Options {
             verbose: false,
             write_peers: false,
             write_coverage: false,
+            security: false,
+            write: false,
             help: false,
             jobs: 4,
             again: 0,
@@ -58,6 +65,8 @@ impl Options {
                 "--verbose" | "-v" | "--nocapture" => options.verbose = true,
                 "--write-peers" => options.write_peers = true,
                 "--write-coverage" => options.write_coverage = true,
+                "--security" => options.security = true,
+                "--write" => options.write = true,
                 "--help" | "-h" => options.help = true,
                 "--report" => options.report = Some(args.next().ok_or("--report needs a file")?.into()),
                 "--again" => options.again = number("--again", args.next())?,

@@ -15,7 +15,7 @@ use super::child_process::become_subreaper;
 use super::host::Host;
 use super::kernel_log::Kernel;
 use super::options::Options;
-use super::report::{Finished, Report, Verdict};
+use super::report::{Ends, Finished, Report, Verdict};
 use super::rootfs;
 use super::{PATIENCE, soon};
 use crate::peers::{self, Expectation};
@@ -25,8 +25,8 @@ thread_local! {
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs `cases`; whether none of them failed.
-pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> bool {
+/// Runs `cases`; whether none of them failed, and how each ended.
+pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> (bool, Ends) {
     let host: &'static Host = Box::leak(Box::new(host));
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> bool {
     let again = Mutex::new(Vec::new());
     let work = || {
         while let Some(def) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let finished = one(host, def);
+            let finished = one(host, def).as_of(host.kind, options.security);
             match finished.failed() && options.again > 0 {
                 true => again.lock().expect("lock").push((def, finished)),
                 false => report.lock().expect("lock").add(finished),
@@ -59,7 +59,7 @@ pub fn run(host: Host, cases: &[CaseDef], options: &Options) -> bool {
         report.add(finished.after_another_run(passed));
     }
     report.left_behind(clean_up(host));
-    report.print(host.kind)
+    (report.print(host.kind, options.security), report.ends())
 }
 
 fn one(host: &'static Host, def: &CaseDef) -> Finished {

@@ -4,7 +4,7 @@ use super::{check, owned};
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 const SEQPACKET: i32 = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
 
@@ -39,12 +39,14 @@ fn address_of(bytes: &[u8]) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> 
     Ok((addr, length as libc::socklen_t))
 }
 
-/// A listening `SOCK_SEQPACKET` socket at `path`, which must be shorter than 108 bytes
+/// A listening `SOCK_SEQPACKET` socket of mode 0600 at `path`, which must be shorter than 108 bytes
 /// (unix(7)): use `/proc/self/fd/N/name` for a longer one.
 pub fn listen(path: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: plain integers.
     let fd = owned(unsafe { libc::socket(libc::AF_UNIX, SEQPACKET, 0) }.into())?;
     let (addr, len) = address(path)?;
+    // Before bind(2), which takes it over: nobody else can have connected.
+    super::fs::fchmod(fd.as_fd(), 0o600)?;
     // SAFETY: addr is a sockaddr_un of that length.
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const addr).cast(), len) }.into())?;
     // SAFETY: plain integers.
