@@ -23,6 +23,7 @@ cases!("rootless", root: [
     a_resource_limit_for_an_ordinary_user_is_set_or_refused,
     masked_paths_are_masked_for_an_ordinary_user,
     seccomp_works_for_an_ordinary_user,
+    an_ordinary_user_executes_with_the_oom_score_of_the_configuration,
 ]);
 
 fn an_ordinary_user_runs_a_program(t: &Case) {
@@ -171,4 +172,14 @@ fn a_root_directory_of_another_user_is_an_error(t: &Case) {
     let root = closed.join("state");
     t.runtime(&line).globals(&[Path::new("--root"), &root]).run().fails();
     assert!(!root.exists());
+}
+
+/// /proc/PID/oom_score_adj is root's as soon as the process joins the container.
+fn an_ordinary_user_executes_with_the_oom_score_of_the_configuration(t: &Case) {
+    t.become_ordinary_user();
+    let bundle = t.bundle().set("/process/oomScoreAdj", json!(321)).args(&["/bin/sleep", "300"]);
+    let container = t.launch(&bundle);
+    for _ in 0..20 {
+        t.runtime(&["exec", &container.id, "/bin/cat", "/proc/self/oom_score_adj"]).run().ok().prints("321");
+    }
 }

@@ -68,6 +68,7 @@ steps! {
     Hostname
     Domainname
     Sysctl
+    OomScore
     Keyring
     Rlimit
     WorkingDirectory

@@ -64,7 +64,7 @@ impl Finished {
     }
 
     /// Of the security cases those of a peer are shown and no failure.
-    pub fn as_of(self, kind: Kind, security: bool) -> Finished {
+    pub fn judged_as(self, kind: Kind, security: bool) -> Finished {
         let verdict = match self.verdict {
             Verdict::Failed(why) if security && kind != Kind::Tierce => Verdict::Fell(why),
             verdict => verdict,

@@ -189,12 +189,11 @@ fn a_mask_has_no_room(t: &Case) {
     }
     let bundle = bundle.set("/linux/maskedPaths", json!(["/opt/one", "/opt/two", "/sys/firmware"]));
     let script = "for d in /opt/one /opt/two /sys/firmware; do \
-        ls -A $d | sed \"s/^/reached in $d: /\"; \
+        ls -A $d | sed \"s|^|reached in $d: |\"; \
         echo x 2>/dev/null >$d/f && echo reached $d, to write to; \
         mount -o remount,rw $d 2>/dev/null; mount -o remount,bind,rw $d 2>/dev/null; \
         dd if=/dev/zero of=$d/f bs=1M count=10 2>/dev/null; \
-        [ $(du -sk $d 2>/dev/null | cut -f1) -gt 8 ] && echo reached memory by $d; done; \
-        ls -A /opt/two /sys/firmware | grep -q ^f && ls -A /opt/one | grep -q ^f && true";
+        [ $(du -sk $d 2>/dev/null | cut -f1) -gt 8 ] && echo reached memory by $d; done; true";
     let output = t.run(&bundle.sh(script));
     oracle.check_after(t, &output);
 }

@@ -20,7 +20,7 @@ super::rows!("host", [
     sockets_with_long_paths: "sun_path, near miss of crun",
         "Paths of 200 bytes for the console socket, the agent of seccomp, the notify socket and `--root`: longer than the \
          address of a socket, and cut off or written past its end.",
-        ["src/host/socket.rs" "connect", "src/state.rs" "make_gate", "src/host/notify.rs" "bind"];
+        ["src/host/socket.rs" "connect", "src/state/dir.rs" "make_gate", "src/host/notify.rs" "bind"];
     nothing_is_loaded_from_the_image: "CVE-2019-14271, CVE-2018-15664",
         "The image has libraries for name lookup and conversion, locales, a loader. What the runtime opens while it makes \
          a container is traced: nothing of these.",
@@ -28,11 +28,11 @@ super::rows!("host", [
     no_socket_without_a_path: "CVE-2020-15257",
         "While containers are created, held, executed in and deleted in the host's network namespace, the abstract \
          sockets are listed: none of the runtime, which any container of that namespace could connect to.",
-        ["src/state.rs" "make_gate", "src/sys/socket.rs" "listen"];
+        ["src/state/dir.rs" "make_gate", "src/sys/socket.rs" "listen"];
     the_state_is_nobody_elses: "CVE-2022-1227, CVE-2021-41091, CVE-2022-24769",
         "With a umask of 0, every directory of the state has mode 0700 and every file 0600; the program has no umask of \
          the caller's.",
-        ["src/state.rs" "claim", "src/state.rs" "write", "src/child/mod.rs" "prepare"];
+        ["src/state.rs" "claim", "src/state/dir.rs" "write", "src/child/mod.rs" "prepare"];
     hooks_do_not_hear_the_container: "CVE-2024-0132, CVE-2025-23266",
         "The container's environment has LD_PRELOAD, and the image the library. A hook of the host would load it; it must \
          have no environment but its own, and not run in the root filesystem.",
@@ -249,7 +249,12 @@ fn the_state_is_nobody_elses(t: &Case) {
             let meta = path.symlink_metadata().expect("what is there");
             let mode = meta.permissions().mode() & 0o7777;
             let link = meta.is_symlink();
-            assert!(link || mode & 0o077 == 0, "{when}: {} has mode {mode:o}", path.display());
+            let name = path.strip_prefix(&t.state_root).expect("below it").display();
+            assert!(
+                link || mode & 0o077 == 0,
+                "when {when}, ID{} has mode {mode:o}",
+                tail(&name.to_string())
+            );
             assert_eq!(meta.uid(), 0, "{}", path.display());
             if meta.is_dir() {
                 assert_eq!(mode, 0o700, "{when}: {}", path.display());
@@ -267,6 +272,11 @@ fn the_state_is_nobody_elses(t: &Case) {
     let run = t.command_line("run", &t.bundle().sh("umask"), &[], &t.id());
     t.runtime(&run).through_shell(open).run().ok().prints("0022");
     oracle.check(t);
+}
+
+/// Behind the id of the container.
+fn tail(name: &str) -> &str {
+    name.find('/').map_or("", |at| &name[at..])
 }
 
 fn hooks_do_not_hear_the_container(t: &Case) {
@@ -320,7 +330,7 @@ fn hooks_are_programs_of_the_host(t: &Case) {
             let script = format!("echo reached {kind} >{}", notes.path("ran"));
             let bundle = bundle.clone().hook_with(kind, &script, json!({"path": path}));
             oracle.attack(t, &bundle);
-            assert!(!notes.has("ran"), "{}: {}", path.display(), notes.read("ran"));
+            assert!(!notes.has("ran"), "{} by {}", notes.read("ran"), path.display());
         }
     }
     // And within the container it is what it should be.

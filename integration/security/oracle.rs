@@ -1,7 +1,7 @@
 //! What no attack may change or reach: a directory of the host, kernel parameters, what is mounted where; and the
 //! flipper that races are run with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -73,9 +73,9 @@ impl Oracle {
              for fd in /proc/self/fd/*; do case $(readlink $fd) in \
                pipe:*|*/out[0-9]*|*/err[0-9]*|/dev/null|/dev/pts/*|/proc/*|'') ;; \
                *) echo reached $(readlink $fd) through $fd;; esac; done; \
-             awk 'index($4, \"{tail}\") {{ print \"reached a mount:\", $0 }}' /proc/self/mountinfo; \
+             awk 'index($4, \"{tail}\") && !index($4, \"/rootfs/\") {{ print \"reached a mount:\", $0 }}' /proc/self/mountinfo; \
              for g in /sys/fs/cgroup /sys/fs/cgroup/*/; do \
-               mkdir $g/escape 2>/dev/null && echo reached the cgroup $g; done; \
+               mkdir $g/escape 2>/dev/null && [ -e $g/escape/cgroup.procs ] && echo reached the cgroup $g; done; \
              find /dev -type b 2>/dev/null | sed 's/^/reached a disk: /'; \
              [ -f /proc/sysrq-trigger ] && (echo >/proc/sysrq-trigger) 2>/dev/null && echo reached sysrq; \
              p=/proc/sys/kernel/core_pattern; [ -s $p ] && c=$(cat $p) && (echo \"$c\" >$p) 2>/dev/null && \
@@ -88,17 +88,36 @@ impl Oracle {
     pub fn check(&self, t: &Case) {
         let now = look(&self.victim);
         let differs = |path: &&PathBuf| self.files.get(*path) != now.get(*path);
-        let changed: Vec<_> = self.files.keys().chain(now.keys()).filter(differs).collect();
-        assert!(changed.is_empty(), "changed on the host: {changed:?}");
-        assert_eq!(parameters(), self.parameters, "kernel parameters of the host");
+        let changed: BTreeSet<_> = self.files.keys().chain(now.keys()).filter(differs).collect();
+        let inside =
+            |path: &&PathBuf| path.strip_prefix(&self.victim).expect("below it").display().to_string();
+        let names: Vec<String> = changed.iter().map(inside).filter(|name| !name.is_empty()).collect();
+        assert!(changed.is_empty(), "changed on the host: {}", names.join(" "));
+        let parameters = parameters();
+        self.put_back(&parameters);
+        for (path, (before, now)) in PARAMETERS.iter().zip(self.parameters.iter().zip(&parameters)) {
+            assert!(before == now, "{path} of the host was {:?} and is {:?}", before.trim(), now.trim());
+        }
         assert_eq!(mounts_below(t), self.mounts, "mounts on the host below the directory of the case");
+    }
+
+    /// What an attack has changed stays so for nobody else.
+    fn put_back(&self, now: &[String]) {
+        for (path, (before, now)) in PARAMETERS.iter().zip(self.parameters.iter().zip(now)) {
+            if before != now {
+                let _ = fs::write(path, before);
+            }
+        }
     }
 
     /// The same, and the program has reached nothing: it was refused, or ran inside.
     #[track_caller]
     pub fn check_after(&self, t: &Case, output: &Output) {
         let said = format!("{}{}", output.stdout, output.stderr);
-        assert!(!output.stdout.contains("reached") && !said.contains(SECRET), "{}: {said}", output.argv);
+        if let Some(reached) = said.lines().find(|line| line.starts_with("reached") || line.contains(SECRET))
+        {
+            panic!("{reached}\n{}: {said}", output.argv);
+        }
         self.check(t);
     }
 
@@ -130,6 +149,12 @@ impl Oracle {
     }
 }
 
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        self.put_back(&parameters());
+    }
+}
+
 /// Every entry with its type, mode, owner, times and content.
 fn look(dir: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
@@ -152,7 +177,7 @@ fn look(dir: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 fn parameters() -> Vec<String> {
-    PARAMETERS.iter().map(|path| format!("{path} {}", fs::read_to_string(path).unwrap_or_default())).collect()
+    PARAMETERS.iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
 }
 
 fn mounts_below(t: &Case) -> usize {

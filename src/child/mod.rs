@@ -147,6 +147,11 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
     let process = plan.process.as_ref();
     if let Some(process) = process {
         scheduling::settle_on_cpus(&process.scheduling)?;
+        if let Some(adj) = process.oom_score_adj.as_ref().filter(|_| !plan.is_mapped_by_host()) {
+            // While the file is the caller's own: that of a process that is not dumpable is root's.
+            let file = sys::fs::open_in_proc(fds.proc, c"self/oom_score_adj", libc::O_WRONLY);
+            file.and_then(|file| sys::fs::write_once(file.as_fd(), adj.as_bytes())).at(Step::OomScore, 0)?;
+        }
     }
     // A session of its own: no signal from the caller's terminal, no TIOCSTI into it (CVE-2017-5226).
     sys::process::setsid().at(Step::NewSession, 0)?;

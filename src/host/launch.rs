@@ -189,12 +189,14 @@ impl Launched {
     /// What only the host may write.
     fn write_for_it(&mut self, plan: &Plan) -> Result<()> {
         let proc = self.proc.as_fd();
-        if !plan.hops() {
-            self.write_oom_score_adj(plan)?;
-        }
         if let Sandbox::New(container) = &plan.sandbox
             && let Some(maps) = &container.namespaces.maps
         {
+            // Born in a user namespace it may not lower this itself, as others do.
+            if let Some(adj) = plan.process.as_ref().and_then(|p| p.oom_score_adj.as_ref()) {
+                idmap::write_file(proc, self.pid, "oom_score_adj", adj)
+                    .map_err(|e| describe::oom_score_adj(adj, &e))?;
+            }
             idmap::write(proc, self.pid, maps)?;
             self.tell(ToChild::Mapped)?;
             self.last_barrier = "mapped";
@@ -204,12 +206,6 @@ impl Launched {
             Sandbox::New(container) if !container.net_devices.is_empty() => self.until(MOVED, plan),
             Sandbox::New(_) | Sandbox::Join(_) => Ok(()),
         }
-    }
-
-    fn write_oom_score_adj(&self, plan: &Plan) -> Result<()> {
-        let Some(adj) = plan.process.as_ref().and_then(|p| p.oom_score_adj) else { return Ok(()) };
-        idmap::write_file(self.proc.as_fd(), self.pid, "oom_score_adj", &adj.to_string())
-            .map_err(|e| describe::oom_score_adj(adj, &e))
     }
 
     /// Readable when the child says something, or runs its program, or is gone.
@@ -310,7 +306,6 @@ impl Launched {
             FromChild::Hopped(pidfd, pid) => {
                 let _ = sys::process::wait(self.pidfd.as_fd());
                 (self.pidfd, self.pid) = (pidfd, pid);
-                self.write_oom_score_adj(plan).inspect_err(|_| self.kill())?;
                 self.next(plan)
             }
             FromChild::Tree(tree, index) => {

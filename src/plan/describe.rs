@@ -216,6 +216,10 @@ fn in_process(plan: &Plan, f: &Failure) -> Error {
             let error = lsm::failure(&process.lsm, f);
             error.unwrap_or_else(|| simple(words(f.step).into()))
         }
+        Step::OomScore => {
+            let errno = io::Error::from_raw_os_error(f.errno);
+            oom_score_adj(process.oom_score_adj.as_deref().unwrap_or_default(), &errno)
+        }
         Step::Terminal if f.index == 0 => simple("process.terminal: open /dev/pts/ptmx".into())
             .hint("a terminal needs a mount of type devpts at /dev/pts"),
         Step::Terminal | Step::TerminalConsole => simple("process.terminal".into()),
@@ -238,6 +242,7 @@ fn words(step: Step) -> &'static str {
         Step::HookExecute => "execute a hook",
         Step::PivotRoot => "change the root (pivot_root)",
         Step::DetachOldRoot => "detach the old root",
+        Step::OomScore => "write oom_score_adj",
         Step::Keyring => "make a session keyring",
         Step::Gate => "wait for the start",
         Step::CloseFds => "close inherited file descriptors",
@@ -389,7 +394,7 @@ pub fn id_map(what: &str, text: &str, e: &io::Error) -> Error {
 }
 
 /// oom_score_adj was refused.
-pub fn oom_score_adj(adj: i32, e: &io::Error) -> Error {
+pub fn oom_score_adj(adj: &str, e: &io::Error) -> Error {
     let error = Error::errno(format!("process.oomScoreAdj: {adj}"), errno(e));
     match errno(e) {
         libc::EACCES => error.hint("lowering oom_score_adj needs CAP_SYS_RESOURCE"),

@@ -89,12 +89,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The process that is cloned clones the one that becomes the program, and goes away.
-    pub fn hops(&self) -> bool {
-        match &self.sandbox {
-            Sandbox::New(container) => container.namespaces.hop,
-            Sandbox::Join(target) => target.hop,
-        }
+    /// The process is born in a user namespace that has no maps yet.
+    pub fn is_mapped_by_host(&self) -> bool {
+        matches!(&self.sandbox, Sandbox::New(container) if container.namespaces.maps.is_some())
     }
 }
 

@@ -170,7 +170,7 @@ fn new_namespaces(flags: u64) -> String {
 }
 
 fn host_after_clone(out: &mut Lines, c: &Container, process: Option<&Process>) {
-    if let Some(adj) = process.and_then(|p| p.oom_score_adj) {
+    if let Some(adj) = process.and_then(|p| p.oom_score_adj.as_ref()) {
         out.add("write", format!("\"{adj}\" to oom_score_adj"), "process.oomScoreAdj");
     }
     if let Some(maps) = &c.namespaces.maps {

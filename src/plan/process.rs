@@ -39,7 +39,7 @@ pub struct Process {
     /// Who gets its notification fd.
     pub listener: Option<seccomp::Listener>,
     /// To be written to /proc/PID/oom_score_adj; `None` where it has that value already.
-    pub oom_score_adj: Option<i32>,
+    pub oom_score_adj: Option<String>,
     /// Name of a new session keyring.
     pub keyring: Option<CString>,
     /// How many fds from 3 on the program inherits.
@@ -120,7 +120,10 @@ pub fn plan(process: &config::Process, around: Around) -> Result<Process> {
         }),
         seccomp,
         listener: listener.flatten(),
-        oom_score_adj: process.oom_score_adj.filter(|adj| *adj != around.facts.oom_score_adj),
+        oom_score_adj: process
+            .oom_score_adj
+            .filter(|adj| *adj != around.facts.oom_score_adj)
+            .map(|adj| adj.to_string()),
         keyring: keyring.transpose()?,
         preserve_fds: around.preserve_fds,
         listen: around.listen.cloned(),
