@@ -80,7 +80,7 @@ pub(super) fn check(process: &Process, at: &At<'_>, report: &mut Report) {
     user(&process.user, &at.key("user"), report);
     rlimits(&process.rlimits, &at.key("rlimits"), report);
     if let Some(capabilities) = &process.capabilities {
-        self::capabilities(capabilities, &at.key("capabilities"), report);
+        self::capabilities(capabilities, process.user.uid == 0, &at.key("capabilities"), report);
     }
     if let Some(adj) = process.oom_score_adj.filter(|adj| !(-1000..=1000).contains(adj)) {
         report.error(&at.key("oomScoreAdj"), format!("{adj} is not from -1000 to 1000"));
@@ -161,7 +161,7 @@ fn rlimits(rlimits: &[Rlimit], at: &At<'_>, report: &mut Report) {
 }
 
 /// Unknown names and what cannot be granted are warnings, not errors: config.md, "Linux Process".
-fn capabilities(sets: &Capabilities, at: &At<'_>, report: &mut Report) {
+fn capabilities(sets: &Capabilities, root: bool, at: &At<'_>, report: &mut Report) {
     let lists = [
         ("bounding", &sets.bounding),
         ("effective", &sets.effective),
@@ -175,11 +175,18 @@ fn capabilities(sets: &Capabilities, at: &At<'_>, report: &mut Report) {
             if !CAPABILITIES.contains(&name.as_str()) {
                 let text = format!("{} is not a capability of capabilities(7): ignored", quoted(name));
                 report.warning(&at.index(i), text);
-            } else if let Some(lacking) = lacking(sets, set, name) {
+            } else if let Some(lacking) =
+                lacking(sets, set, name).filter(|_| !by_execve(root, sets, set, name))
+            {
                 report.warning(&at.index(i), format!("{name} is not {lacking}: not granted"));
             }
         }
     }
+}
+
+/// Root has at execve(2) what its ambient set would add: all that is permitted. Buildah names it all, in each step.
+fn by_execve(root: bool, sets: &Capabilities, set: &str, name: &String) -> bool {
+    root && set == "ambient" && sets.permitted.contains(name) && sets.bounding.contains(name)
 }
 
 /// Why capset(2), or prctl(2) with PR_CAP_AMBIENT_RAISE, would refuse `name` in `set`.
