@@ -18,6 +18,8 @@ BUILD_PACKAGES := gcc libc6-dev binutils libseccomp-dev
 BUNDLE_PACKAGES := busybox-static
 TEST_PACKAGES := busybox-static util-linux procps iproute2 python3 strace uidmap kmod
 BENCH_PACKAGES := busybox-static runc crun python3
+MANAGER_PACKAGES := busybox-static python3 util-linux procps iproute2 iptables uidmap runc crun \
+	podman netavark aardvark-dns slirp4netns fuse-overlayfs catatonit containerd docker.io tini docker-compose buildah
 VM_PACKAGES := busybox-static python3 mmdebstrap e2fsprogs zstd xz-utils util-linux debian-archive-keyring
 
 # In the shell, not in make: gcc may be installed by this very run. The same flags, once, whatever the
@@ -125,6 +127,25 @@ run-vm = integration=$$($(STATIC) cargo test $(CARGO_FLAGS) --test integration -
 	python3 integration/vm/vm.py --cache $(TARGET_DIR)/vm --integration "$$integration" \
 	--tierce $(if $(TEST),$(TARGET_DIR)/$(TARGET)/debug/tierce,$(BINARY))
 
+.PHONY: managers
+managers: manager-packages build-debug ## what managers do, with tierce and with runc or crun; MANAGER=name TEST=words
+	@$(run-managers) $(if $(MANAGER),--manager "$(MANAGER)") $(if $(TEST),--test "$(TEST)")
+
+.PHONY: managers-write
+managers-write: manager-packages build-debug ## the same, and write the table in integration/managers/README.md
+	@$(run-managers) --write
+
+# Podman as root and containerd in full, of the others what shows most.
+.PHONY: managers-short
+managers-short: manager-packages build-debug ## a part of it, with tierce alone
+	@$(run-managers) --runtime tierce --short rootless,docker,buildah
+
+run-managers = python3 integration/managers/managers.py --tierce $(TARGET_DIR)/$(TARGET)/debug/tierce
+
+.PHONY: build-debug
+build-debug: build-packages
+	@$(STATIC) cargo build $(CARGO_FLAGS)
+
 .PHONY: bench
 bench: bench-packages build ## compare with runc and crun (as root); BENCH_FLAGS=--help
 	python3 integration/bench/bench.py --tierce $(BINARY) $(BENCH_FLAGS)
@@ -142,13 +163,15 @@ install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf $(TARGET_DIR) $(BUNDLES:%=bundle-examples/%/rootfs)
 
-.PHONY: build-packages bundle-packages test-packages bench-packages vm-packages
+.PHONY: build-packages bundle-packages test-packages bench-packages vm-packages manager-packages
 build-packages:
 	@.ci/packages $(BUILD_PACKAGES)
 bundle-packages:
 	@.ci/packages $(BUNDLE_PACKAGES)
 test-packages:
 	@.ci/packages $(TEST_PACKAGES)
+manager-packages:
+	@.ci/packages $(MANAGER_PACKAGES)
 vm-packages:
 	@.ci/packages $(VM_PACKAGES)
 bench-packages:
