@@ -9,6 +9,7 @@ cases!("user_managers", root: [], anyone: [
     a_network_namespace_of_the_manager_is_joined,
     namespaces_of_the_manager_are_joined_together,
     a_pid_namespace_of_the_manager_is_joined,
+    a_network_namespace_of_the_manager_is_joined_with_a_new_user_namespace,
     a_process_is_executed_in_its_container,
     the_score_of_a_process_in_a_joined_pid_namespace_is_set,
     the_cgroups_are_shown_to_a_container_without_one,
@@ -23,7 +24,7 @@ fn bundle(t: &Case) -> Bundle {
 /// Runs a script as root of a new user namespace, with the runtime and its arguments as `"$@"`.
 fn managed<'c>(t: &'c Case, bundle: &Bundle, script: &str) -> Invocation<'c> {
     let line = t.command_line("run", bundle, &[], &t.id());
-    t.runtime(&line).through_busybox(&["unshare", "-U", "-r", "sh", "-c", script, "sh"])
+    t.runtime(&line).through_busybox(&["unshare", "-U", "-r", "-m", "sh", "-c", script, "sh"])
 }
 
 /// The script lends a new namespace: it is in the file that the bundle names.
@@ -47,7 +48,7 @@ fn the_state_is_in_the_runtime_directory_of_the_user(t: &Case) {
     let call = t.runtime(&line).globals::<&str>(&[]).env("XDG_RUNTIME_DIR", &runtime_dir);
     let place = runtime_dir.join(t.host.kind.name()).join(&id).display().to_string();
     let script = format!("\"$@\" && ls -d {place} && \"$1\" delete --force {id}");
-    call.through_busybox(&["unshare", "-U", "-r", "sh", "-c", &script, "sh"]).run().ok().prints(&place);
+    call.through_busybox(&["unshare", "-U", "-r", "-m", "sh", "-c", &script, "sh"]).run().ok().prints(&place);
 }
 
 fn a_container_runs_for_root_of_a_user_namespace(t: &Case) {
@@ -88,6 +89,15 @@ fn a_pid_namespace_of_the_manager_is_joined(t: &Case) {
     two_equal_lines(&managed(t, &bundle, &script).run());
 }
 
+/// In that one there is no power over it any more.
+fn a_network_namespace_of_the_manager_is_joined_with_a_new_user_namespace(t: &Case) {
+    let (link, script) = lent(t, "-n", "net");
+    let ids = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
+    let bundle = bundle(t).namespace("network", Some(&link)).namespace("user", None);
+    let bundle = bundle.set("/linux/uidMappings", ids.clone()).set("/linux/gidMappings", ids);
+    two_equal_lines(&managed(t, &bundle.sh("readlink /proc/self/ns/net"), &script).run());
+}
+
 fn the_score_of_a_process_in_a_joined_pid_namespace_is_set(t: &Case) {
     let (link, script) = lent(t, "-p -f", "pid_for_children");
     let bundle = bundle(t).namespace("pid", Some(&link)).set("/process/oomScoreAdj", json!(777));
@@ -103,7 +113,8 @@ fn a_process_is_executed_in_its_container(t: &Case) {
         "\"$@\" >/dev/null && \"$1\" \"$2\" \"$3\" exec {id} sh -c 'readlink /proc/1/ns/pid; readlink /proc/self/ns/pid; id -u'
         status=$?; \"$1\" \"$2\" \"$3\" delete --force {id}; exit $status"
     );
-    let output = t.runtime(&line).through_busybox(&["unshare", "-U", "-r", "sh", "-c", &script, "sh"]).run();
+    let output =
+        t.runtime(&line).through_busybox(&["unshare", "-U", "-r", "-m", "sh", "-c", &script, "sh"]).run();
     let lines: Vec<&str> = output.ok().stdout.lines().collect();
     assert!(lines.len() == 3 && lines[0] == lines[1] && lines[2] == "0", "{lines:?}");
 }
@@ -116,7 +127,7 @@ fn the_cgroups_are_shown_to_a_container_without_one(t: &Case) {
     let bundle = bundle(t).mount(mount).sh(&script);
     let line = t.command_line("run", &bundle, &[], &t.id());
     let call = t.runtime(&line).global(&["--cgroup-manager=disabled"]);
-    let output = call.through_busybox(&["unshare", "-U", "-r"]).run();
+    let output = call.through_busybox(&["unshare", "-U", "-r", "-m"]).run();
     output.ok().prints("shown\nread-only");
 }
 

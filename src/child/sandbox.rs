@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// Makes the container from inside.
 pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -> Done {
     let namespaces = &container.namespaces;
-    if namespaces.maps.is_some() {
+    if namespaces.maps.is_some() && !namespaces.hop {
         // Before the maps are written no id is ours, and no file can be made.
         wire::expect(fds.host.as_fd(), ToChild::Mapped).at(Step::NewNamespaces, 0)?;
     }
@@ -34,16 +34,17 @@ pub(super) fn new(container: &Container, process: Option<&Process>, fds: &Fds) -
     if namespaces.new_time {
         time::enter(namespaces, fds.proc, offsets)?;
     }
-    let mut unshare = namespaces.unshare;
     if namespaces.hop {
-        hop(unshare & Kind::Pid.flag(), fds)?;
-        unshare &= !Kind::Pid.flag();
+        hop(namespaces.hop_clone, fds)?;
+        if namespaces.maps.is_some() {
+            wire::expect(fds.host.as_fd(), ToChild::Mapped).at(Step::NewNamespaces, 0)?;
+        }
     }
     if namespaces.become_root {
         become_root()?;
     }
-    if unshare != 0 {
-        sys::ns::unshare(unshare).at(Step::NewNamespaces, 0)?;
+    if namespaces.unshare != 0 {
+        sys::ns::unshare(namespaces.unshare).at(Step::NewNamespaces, 0)?;
     }
     // After the cgroup was entered: the namespace's root is the cgroup that the caller is in.
     if namespaces.new_cgroup {
@@ -84,13 +85,10 @@ fn write_sysctl(fds: &Fds, sysctl: &Sysctl) -> io::Result<()> {
     sys::fs::write_once(file.as_fd(), sysctl.value.as_bytes())
 }
 
-/// Clones once more, as a sibling, into the pid namespace that only children enter, and goes away.
-fn hop(new_pid: u64, fds: &Fds) -> Done {
-    if new_pid != 0 {
-        sys::ns::unshare(new_pid).at(Step::Hop, 0)?;
-    }
+/// Clones once more, as a sibling, into what only children enter, and goes away.
+fn hop(new: u64, fds: &Fds) -> Done {
     let (told, tell) = sys::fs::pipe().at(Step::Hop, 0)?;
-    match sys::process::clone3(libc::CLONE_PARENT as u64, None).at(Step::Hop, 0)? {
+    match sys::process::clone3(libc::CLONE_PARENT as u64 | new, None).at(Step::Hop, 0)? {
         Cloned::Child => {
             // The host takes what comes next as the word of the one that it knows of.
             drop(tell);

@@ -188,6 +188,18 @@ impl Launched {
 
     /// What only the host may write.
     fn write_for_it(&mut self, plan: &Plan) -> Result<()> {
+        if !plan.hops() {
+            self.write_maps(plan)?;
+        }
+        // At once, as nothing else may be said to the child before.
+        match &plan.sandbox {
+            Sandbox::New(container) if !container.net_devices.is_empty() => self.until(MOVED, plan),
+            Sandbox::New(_) | Sandbox::Join(_) => Ok(()),
+        }
+    }
+
+    /// For the process that becomes the program.
+    fn write_maps(&mut self, plan: &Plan) -> Result<()> {
         let proc = self.proc.as_fd();
         if let Sandbox::New(container) = &plan.sandbox
             && let Some(maps) = &container.namespaces.maps
@@ -201,11 +213,7 @@ impl Launched {
             self.tell(ToChild::Mapped)?;
             self.last_barrier = "mapped";
         }
-        // At once, as nothing else may be said to the child before.
-        match &plan.sandbox {
-            Sandbox::New(container) if !container.net_devices.is_empty() => self.until(MOVED, plan),
-            Sandbox::New(_) | Sandbox::Join(_) => Ok(()),
-        }
+        Ok(())
     }
 
     /// Readable when the child says something, or runs its program, or is gone.
@@ -306,6 +314,7 @@ impl Launched {
             FromChild::Hopped(pidfd, pid) => {
                 let _ = sys::process::wait(self.pidfd.as_fd());
                 (self.pidfd, self.pid) = (pidfd, pid);
+                self.write_maps(plan).inspect_err(|_| self.kill())?;
                 self.next(plan)
             }
             FromChild::Tree(tree, index) => {

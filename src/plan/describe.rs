@@ -234,7 +234,7 @@ fn words(step: Step) -> &'static str {
         Step::NewSession => "start a new session (setsid)",
         Step::SetDumpable => "make the process not dumpable",
         Step::JoinNamespace => "join the container's namespaces",
-        Step::Hop => "clone into the pid namespace",
+        Step::Hop => "clone once more",
         Step::BecomeRoot => "become root of the user namespace (is id 0 mapped?)",
         Step::NewCgroupNamespace => "make the cgroup namespace",
         Step::Loopback => "bring the loopback interface up",

@@ -206,9 +206,11 @@ pub struct NamespacePlan {
     pub child_joins: Vec<Join>,
     /// Maps of a new user namespace.
     pub maps: Option<UserMaps>,
-    /// The child joins a pid namespace, or makes one after joining a user namespace; both hold children only: it
-    /// clones once more and goes away.
+    /// The child clones once more and goes away: it has joined a pid namespace, which holds children only, or others
+    /// that it could not join in the new user namespace, or shall make a pid namespace in a joined user namespace.
     pub hop: bool,
+    /// `CLONE_NEW*` of that second clone.
+    pub hop_clone: u64,
     /// Take uid and gid 0 of the user namespace, so that files made on the way belong to somebody.
     pub become_root: bool,
 }
@@ -279,24 +281,23 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
     if plan.is_new(Kind::User) {
         // Namespaces that are made by the same clone would be set up by an id that is not mapped
         // yet; only the pid namespace must be made by it.
-        plan.clone = new & (Kind::User.flag() | Kind::Pid.flag());
-        plan.unshare = new & !plan.clone;
+        let first = new & (Kind::User.flag() | Kind::Pid.flag());
+        plan.unshare = new & !first;
+        plan.hop = !comes_back(facts) && joins.iter().any(|join| of_caller(join.kind));
+        (plan.clone, plan.hop_clone) = if plan.hop { (0, first) } else { (first, 0) };
         plan.maps = Some(maps(linux, facts)?);
         plan.become_root = true;
     } else if user_joined {
-        plan.unshare = new;
+        plan.hop_clone = new & Kind::Pid.flag();
+        plan.unshare = new & !plan.hop_clone;
         plan.hop = pid_joined || plan.is_new(Kind::Pid);
         plan.become_root = true;
     } else {
         plan.clone = new;
         plan.hop = pid_joined && !comes_back(facts);
     }
-    // In a new user namespace the child has no power over those that are there already.
-    let by_host = |kind| match kind {
-        Kind::User | Kind::Mount | Kind::Cgroup => false,
-        Kind::Pid => !user_joined && !plan.hop,
-        Kind::Network | Kind::Ipc | Kind::Uts | Kind::Time => plan.is_new(Kind::User),
-    };
+    let by_host =
+        |kind| !user_joined && !plan.hop && of_caller(kind) && (kind == Kind::Pid || plan.is_new(Kind::User));
     (plan.host_joins, plan.child_joins) = joins.into_iter().partition(|join| by_host(join.kind));
     Ok(plan)
 }
@@ -305,6 +306,14 @@ pub fn plan(linux: &Linux, facts: &Facts) -> Result<NamespacePlan> {
 /// outer one, where it has no power to enter them again.
 pub fn comes_back(facts: &Facts) -> bool {
     !facts.in_userns
+}
+
+/// Whether a child in a new user namespace has no power any more to join one of these.
+fn of_caller(kind: Kind) -> bool {
+    match kind {
+        Kind::User | Kind::Mount | Kind::Cgroup => false,
+        Kind::Pid | Kind::Network | Kind::Ipc | Kind::Uts | Kind::Time => true,
+    }
 }
 
 fn time_offsets(linux: &Linux) -> Vec<TimeOffset> {

@@ -222,18 +222,17 @@ fn namespaces(out: &mut Lines, c: &Container) {
         }
         out.add("setns", "that time namespace", "linux.namespaces");
     }
-    let mut unshare = c.namespaces.unshare;
     if c.namespaces.hop {
-        if unshare & Kind::Pid.flag() != 0 {
-            out.add("unshare", new_namespaces(Kind::Pid.flag()), "linux.namespaces");
-            unshare &= !Kind::Pid.flag();
-        }
-        out.add("clone", "once more, into the pid namespace", "linux.namespaces");
+        let into = match c.namespaces.hop_clone {
+            0 => "the pid namespace".into(),
+            new => new_namespaces(new),
+        };
+        out.add("clone", format!("once more, into {into}"), "linux.namespaces");
     }
     if c.namespaces.become_root {
         out.add("setuid", "0 of the user namespace, after setgid 0", "");
     }
-    for flags in [unshare, if c.namespaces.new_cgroup { Kind::Cgroup.flag() } else { 0 }] {
+    for flags in [c.namespaces.unshare, if c.namespaces.new_cgroup { Kind::Cgroup.flag() } else { 0 }] {
         if flags != 0 {
             out.add("unshare", new_namespaces(flags), "linux.namespaces");
         }

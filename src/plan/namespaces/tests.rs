@@ -69,4 +69,18 @@ fn who_cannot_come_back_does_not_leave() {
     let plan = super::plan(&serde_json::from_value(linux).unwrap(), &inside).unwrap();
     assert_eq!((kinds(&plan.host_joins), plan.hop), (vec![], true));
     assert_eq!(kinds(&plan.child_joins), [Kind::Pid, Kind::Network]);
+    let mut new_user = linux_with_new_user(&path("network"));
+    let plan = super::plan(&serde_json::from_value(new_user.clone()).unwrap(), &inside).unwrap();
+    assert_eq!((plan.clone, plan.hop, plan.hop_clone), (0, true, Kind::User.flag() | Kind::Pid.flag()));
+    assert_eq!((kinds(&plan.child_joins), plan.unshare), (vec![Kind::Network], Kind::Mount.flag()));
+    new_user["namespaces"][0] = json!({"type": "network"});
+    let plan = super::plan(&serde_json::from_value(new_user).unwrap(), &inside).unwrap();
+    assert!(!plan.hop, "there is nothing to join");
+}
+
+fn linux_with_new_user(first: &Value) -> Value {
+    let ids = json!([{"containerID": 0, "hostID": 0, "size": 9}]);
+    let new = ["user", "pid", "mount"].map(|kind| json!({"type": kind}));
+    let [user, pid, mount] = new;
+    json!({"namespaces": [first, user, pid, mount], "uidMappings": ids, "gidMappings": ids})
 }
