@@ -188,7 +188,7 @@ impl Launched {
 
     /// What only the host may write.
     fn write_for_it(&mut self, plan: &Plan) -> Result<()> {
-        if !plan.hops() {
+        if !matches!(&plan.sandbox, Sandbox::New(container) if container.namespaces.hop) {
             self.write_maps(plan)?;
         }
         // At once, as nothing else may be said to the child before.

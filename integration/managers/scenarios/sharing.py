@@ -155,6 +155,21 @@ def the_own_id_is_kept(m):
     equal(m.sh("id -u", **m.keep_id()), str(m.own_id()))
 
 
+def the_own_id_is_kept_in_the_network_of_another_container(m):
+    keep = m.keep_id()
+    first = m.start(SERVER)
+    fetch = ["sh", "-c", "id -u; wget -q -O - http://127.0.0.1:8000/"]
+    wanted = f"{m.own_id()}\nfrom the cellar"
+    eventually("an answer", lambda: m.run(fetch, **keep, **m.sharing(first, "network")).text == wanted, 10)
+
+
+def the_own_id_is_kept_in_a_pod(m):
+    pod = m.make_pod(**m.keep_id())
+    m.start(SERVER, pod=pod)
+    fetch = ["sh", "-c", "id -u; wget -q -O - http://127.0.0.1:8000/"]
+    eventually("an answer", lambda: m.run(fetch, pod=pod).text == f"{m.own_id()}\nfrom the cellar", 10)
+
+
 def a_pod_shares_its_network(m):
     pod = m.make_pod()
     m.start(SERVER, pod=pod)
