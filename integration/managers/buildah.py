@@ -55,7 +55,8 @@ class Buildah(Manager):
 
     def run(self, args, image=IMAGE, stdin="", **options):
         """Buildah runs no command of an image."""
-        args = args or self.buildah("inspect", "--format", "{{json .OCIv1.Config.Cmd}}", image).ok().json()
+        script = "{{index .OCIv1.Config.Cmd 2}}"
+        args = args or ["sh", "-c", self.buildah("inspect", "--format", script, image).ok().text]
         return self.buildah(*self.run_words(args, image, options), stdin=stdin)
 
     def run_with_terminal(self, args, typed="", **options):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 # An ordinary user, and the ids below it; Podman takes those of `containers` for root's --userns=auto.
 USER = 12345
@@ -34,6 +35,8 @@ def run_inside(program, arguments, files):
         for name, source in files.items():
             subprocess.run(["install", "-m", "755", source, f"{directory}/{name}"], check=True)
         groups = [make_group(base) for base in hierarchies()]
+        # Whoever ends this one ends all, and nothing is left.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
         def enter():
             for group in groups:
@@ -74,8 +77,15 @@ def delegate(group):
 
 
 def remove_group(group):
-    for directory, _, _ in os.walk(group, topdown=False):
-        os.rmdir(directory)
+    """Its last processes may still be ending."""
+    for _ in range(100):
+        try:
+            for directory, _, _ in os.walk(group, topdown=False):
+                os.rmdir(directory)
+            return
+        except OSError:
+            time.sleep(0.1)
+    print(f"{group} is still in use", file=sys.stderr)
 
 
 class Machine:
@@ -94,6 +104,7 @@ class Machine:
         self.mount_cgroups()
         # conmon leaves a file where it is when a container is out of memory.
         os.chdir(self.directory)
+        os.environ["HOME"] = directory
         self.make_devices()
         self.make_accounts()
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
