@@ -6,7 +6,7 @@ import subprocess
 
 README = pathlib.Path(__file__).resolve().parent / "README.md"
 TABLE = re.compile(r"(<!-- table: [^>]*-->\n).*?(<!-- end of table -->)", re.DOTALL)
-SIGNS = {"passed": "✓", "failed": "✗", "known": "✗", "skipped": "–", "absent": ""}
+SIGNS = {"passed": "✓", "unstable": "✓", "failed": "✗", "known": "✗", "skipped": "–", "absent": ""}
 
 
 def show(outcomes):
@@ -16,8 +16,8 @@ def show(outcomes):
         if outcome.verdict in ("skipped", "known"):
             print(f"{outcome.manager} {outcome.runtime}: {outcome.verdict}: {outcome.scenario}: {outcome.reason}")
     for outcome in outcomes:
-        if outcome.verdict == "failed":
-            print(f"FAILED   {outcome.manager} {outcome.runtime} {outcome.chapter}::{outcome.scenario}")
+        if outcome.verdict in ("failed", "unstable"):
+            print(f"{outcome.verdict.upper():<8} {outcome.manager} {outcome.runtime} {outcome.chapter}::{outcome.scenario}")
 
 
 def succeeded(outcomes):
@@ -29,7 +29,7 @@ def closing_line(outcomes):
     def count(*verdicts):
         return sum(outcome.verdict in verdicts for outcome in outcomes)
 
-    return f"{count('passed')} passed, {count('failed')} failed, {count('skipped', 'known')} skipped"
+    return f"{count('passed', 'unstable')} passed, {count('failed')} failed, {count('skipped', 'known')} skipped"
 
 
 def write(outcomes, kinds):
@@ -59,7 +59,7 @@ def cell(cells, chapter, name, kind):
 
 
 def passed(outcomes, kind, runtime):
-    return sum(o.verdict == "passed" for o in outcomes if (o.manager, o.runtime) == (kind.name, runtime))
+    return sum(o.verdict in ("passed", "unstable") for o in outcomes if (o.manager, o.runtime) == (kind.name, runtime))
 
 
 def differences(outcomes):

@@ -14,7 +14,7 @@ import matrix
 
 DEFINITIONS = pathlib.Path(__file__).resolve().parent / "guests"
 
-# An emulated machine beside others may stand still for longer than any case waits: few that failed are run again
+# A machine beside others, or an emulated one, may stand still for longer than any case waits: few that failed are run again
 # alone, and named as unstable.
 AGAIN = 3
 
@@ -70,9 +70,8 @@ class Guest:
 
     def run_suite(self, arguments, tell, result):
         runtime = arguments.runtime or "./tierce"
-        again = "" if self.machine == "host" else f"--again {AGAIN}"
         filters = " ".join(map(shlex.quote, arguments.test.split()))
-        script = FACTS + SUITE.format(runtime=shlex.quote(runtime), filters=filters, again=again)
+        script = FACTS + SUITE.format(runtime=shlex.quote(runtime), filters=filters, again=f"--again {AGAIN}")
         with self.directory(arguments) as directory:
             started = machine.start(self, directory, arguments, script)
             output, in_time = machine.watch(started, self.minutes * 60, tell)
