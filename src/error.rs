@@ -9,6 +9,7 @@
 //!
 //! It is rendered in `main` only, to stderr and as the last line of `--log`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// `Result` with [`Error`].
@@ -21,6 +22,12 @@ pub struct Violation {
     pub path: String,
     /// What is wrong with it, including the value.
     pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.text)
+    }
 }
 
 /// Why something did not work.
@@ -145,7 +152,7 @@ impl Error {
             Cause::Errno(errno) => line.push_str(&errno_text(*errno)),
             Cause::Text(text) => line.push_str(text),
             Cause::Invalid(violations) => {
-                let all: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.path, v.text)).collect();
+                let all: Vec<_> = violations.iter().map(Violation::to_string).collect();
                 line.push_str(&all.join("; "));
             }
         }
@@ -154,7 +161,7 @@ impl Error {
             line.push_str(hint);
             line.push(')');
         }
-        line
+        visible(&line).into_owned()
     }
 }
 
@@ -163,23 +170,23 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         for context in &inner.context {
-            write!(f, "{context}: ")?;
+            write!(f, "{}: ", visible(context))?;
         }
         match &inner.cause {
             Cause::Errno(errno) => f.write_str(&errno_text(*errno))?,
-            Cause::Text(text) => f.write_str(text)?,
+            Cause::Text(text) => f.write_str(&visible(text))?,
             Cause::Invalid(violations) => match violations.as_slice() {
-                [one] => write!(f, "{}: {}", one.path, one.text)?,
+                [one] => f.write_str(&visible(&one.to_string()))?,
                 all => {
                     write!(f, "{} mistakes", all.len())?;
-                    for v in all {
-                        write!(f, "\n  {}: {}", v.path, v.text)?;
+                    for violation in all {
+                        write!(f, "\n  {}", visible(&violation.to_string()))?;
                     }
                 }
             },
         }
         if let Some(hint) = &inner.hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", visible(hint))?;
         }
         Ok(())
     }
@@ -203,6 +210,19 @@ impl<T> Context<T> for std::io::Result<T> {
     fn context<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T> {
         self.map_err(|e| Error::io(what(), &e))
     }
+}
+
+/// Text with its control characters escaped: a name from a bundle neither begins a line of its own, which
+/// would look like another message, nor acts on the terminal.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
 }
 
 /// `EINVAL invalid argument`: the name and the text of errno(3), in lower case, because managers
@@ -240,5 +260,16 @@ mod tests {
         let e = Error::invalid(vec![v("a", "is bad"), v("b[1]", "is worse")]).context("config.json");
         assert_eq!(e.to_string(), "config.json: 2 mistakes\n  a: is bad\n  b[1]: is worse");
         assert_eq!(e.one_line(), "config.json: a: is bad; b[1]: is worse");
+    }
+
+    #[test]
+    fn a_name_begins_no_line_of_its_own() {
+        let v = |path: &str| Violation { path: path.into(), text: "b\n  c".into() };
+        let e = Error::new("a\nhint: b\u{1b}[2J").context("x\ny").hint("h\ni");
+        assert_eq!(e.to_string(), "x\\ny: a\\nhint: b\\u{1b}[2J\nhint: h\\ni");
+        assert_eq!(e.one_line(), "x\\ny: a\\nhint: b\\u{1b}[2J (hint: h\\ni)");
+        let e = Error::invalid(vec![v("p"), v("q\r")]);
+        assert_eq!(e.to_string(), "2 mistakes\n  p: b\\n  c\n  q\\r: b\\n  c");
+        assert_eq!(e.one_line(), "p: b\\n  c; q\\r: b\\n  c");
     }
 }

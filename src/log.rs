@@ -3,7 +3,7 @@
 //! Managers read the last line of the JSON form and show its `msg`. The writer never waits: a log
 //! that is a full pipe loses lines rather than stop a container.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, visible};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -113,7 +113,7 @@ impl Logger {
         if self.file.is_some() || self.format == Format::Json {
             self.line(level, &message.to_string());
         } else {
-            to_stderr(&format!("tierce: {}: {message}\n", level.name()));
+            to_stderr(&format!("tierce: {}: {}\n", level.name(), visible(&message.to_string())));
         }
     }
 

@@ -279,6 +279,9 @@ mod tests {
         assert_eq!(dir.read().unwrap().unwrap().id, "x");
         fs::write(root.path().join("x/state.json"), "{\"id\":").unwrap();
         assert!(dir.read().is_err());
+        fs::write(root.path().join("x/state.json"), b"{\"id\":\"\xff\"}").unwrap();
+        let error = dir.read().unwrap_err().to_string();
+        assert!(error.ends_with("\nhint: `tierce delete --force x` removes the container"), "{error}");
         dir.remove().unwrap();
         assert_eq!(open(root.path(), "x").unwrap_err().to_string(), "container \"x\" does not exist");
     }

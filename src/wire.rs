@@ -96,7 +96,7 @@ steps! {
 }
 
 /// Bytes of the kernel's own message that fit into a failure record.
-pub const NOTE: usize = 112;
+pub const NOTE: usize = 108;
 const SIZE: usize = 16 + NOTE;
 
 /// A step of the child that did not work.
@@ -105,9 +105,9 @@ pub struct Failure {
     /// What it was doing.
     pub step: Step,
     /// With which entry of the plan's list for that step.
-    pub index: u16,
+    pub index: u32,
     /// With which part of that entry.
-    pub part: u16,
+    pub part: u32,
     /// The kernel's answer.
     pub errno: i32,
     /// The message that the kernel left in a filesystem context (fsopen(2)), or nothing.
@@ -119,7 +119,7 @@ impl Failure {
     pub fn new(step: Step, index: usize, error: &io::Error) -> Self {
         Failure {
             step,
-            index: index as u16,
+            index: number(index),
             part: 0,
             errno: error.raw_os_error().unwrap_or(libc::EIO),
             note: [0; NOTE],
@@ -174,7 +174,12 @@ const TAG_NETWORK: u8 = 9;
 const TAG_TREE: u8 = 10;
 
 /// The number of the root filesystem among the mounts.
-pub const ROOT_TREE: usize = u16::MAX as usize;
+pub const ROOT_TREE: usize = u32::MAX as usize;
+
+/// A place in a list, as records have it: no configuration is long enough for more.
+pub fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
 
 fn send_record(fd: BorrowedFd, record: &[u8; SIZE], pass: Option<BorrowedFd>) -> io::Result<()> {
     sys::socket::send(fd, record, pass)
@@ -185,9 +190,9 @@ pub fn send_failure(fd: BorrowedFd, failure: &Failure) {
     let mut record = [0u8; SIZE];
     record[0] = TAG_FAILURE;
     record[1] = failure.step as u8;
-    record[2..4].copy_from_slice(&failure.index.to_ne_bytes());
-    record[4..6].copy_from_slice(&failure.part.to_ne_bytes());
+    record[4..8].copy_from_slice(&failure.index.to_ne_bytes());
     record[8..12].copy_from_slice(&failure.errno.to_ne_bytes());
+    record[12..16].copy_from_slice(&failure.part.to_ne_bytes());
     record[16..].copy_from_slice(&failure.note);
     let _ = send_record(fd, &record, None);
 }
@@ -237,7 +242,7 @@ pub fn send_hopped(fd: BorrowedFd, pidfd: BorrowedFd, pid: i32) -> io::Result<()
 pub fn have_ids_mapped(fd: BorrowedFd, tree: BorrowedFd, index: usize) -> io::Result<()> {
     let mut record = [0u8; SIZE];
     record[0] = TAG_TREE;
-    record[2..4].copy_from_slice(&(index as u16).to_ne_bytes());
+    record[4..8].copy_from_slice(&number(index).to_ne_bytes());
     send_record(fd, &record, Some(tree))?;
     expect(fd, ToChild::IdsMapped)
 }
@@ -260,9 +265,12 @@ pub fn send_network(fd: BorrowedFd, namespace: BorrowedFd) -> io::Result<()> {
 pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
     let mut record = [0u8; SIZE];
     let (n, passed) = sys::socket::receive(fd, &mut record)?;
-    if n == 0 {
-        return Ok(FromChild::Closed);
+    match n {
+        0 => return Ok(FromChild::Closed),
+        SIZE => {}
+        _ => return Err(malformed()),
     }
+    let index = u32::from_ne_bytes([record[4], record[5], record[6], record[7]]);
     let number = i32::from_ne_bytes([record[8], record[9], record[10], record[11]]);
     match (record[0], passed) {
         (TAG_FAILURE, _) => {
@@ -271,8 +279,8 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
             note.copy_from_slice(&record[16..]);
             Ok(FromChild::Failure(Failure {
                 step: step.ok_or_else(malformed)?,
-                index: u16::from_ne_bytes([record[2], record[3]]),
-                part: u16::from_ne_bytes([record[4], record[5]]),
+                index,
+                part: u32::from_ne_bytes([record[12], record[13], record[14], record[15]]),
                 errno: number,
                 note,
             }))
@@ -283,9 +291,7 @@ pub fn receive(fd: BorrowedFd) -> io::Result<FromChild> {
         (TAG_MOUNTED, _) => Ok(FromChild::Mounted),
         (TAG_HOOK_EXITED, _) => Ok(FromChild::HookEnded(Ended::Exited(number as u8))),
         (TAG_HOOK_KILLED, _) => Ok(FromChild::HookEnded(Ended::Killed(number))),
-        (TAG_TREE, Some(tree)) => {
-            Ok(FromChild::Tree(tree, u16::from_ne_bytes([record[2], record[3]]).into()))
-        }
+        (TAG_TREE, Some(tree)) => Ok(FromChild::Tree(tree, index as usize)),
         (TAG_LISTENER, Some(listener)) => Ok(FromChild::Listener(listener)),
         (TAG_NETWORK, Some(namespace)) => Ok(FromChild::Network(namespace)),
         _ => Err(malformed()),
@@ -371,12 +377,15 @@ mod tests {
     fn a_failure_arrives_as_it_was_sent() {
         let (a, b) = sys::socket::pair().unwrap();
         let error = io::Error::from_raw_os_error(libc::EINVAL);
-        let mut failure = Failure::new(Step::MountParameter, 513, &error);
-        failure.part = 7;
+        let mut failure = Failure::new(Step::MountParameter, 99_978, &error);
+        failure.part = 70_000;
         failure.note[..9].copy_from_slice(b"e tmpfs: ");
         send_failure(a.as_fd(), &failure);
         let FromChild::Failure(got) = receive(b.as_fd()).unwrap() else { panic!("no failure") };
-        assert_eq!((got.step, got.index, got.part, got.errno), (Step::MountParameter, 513, 7, libc::EINVAL));
+        assert_eq!(
+            (got.step, got.index, got.part, got.errno),
+            (Step::MountParameter, 99_978, 70_000, libc::EINVAL)
+        );
         assert_eq!(got.note().as_deref(), Some("tmpfs:"));
     }
 
@@ -389,6 +398,13 @@ mod tests {
         drop(a);
         assert!(matches!(receive(b.as_fd()).unwrap(), FromChild::Failure(_)));
         assert!(matches!(receive(b.as_fd()).unwrap(), FromChild::Closed));
+    }
+
+    #[test]
+    fn a_part_of_a_record_is_none() {
+        let (a, b) = sys::socket::pair().unwrap();
+        sys::socket::send(a.as_fd(), &[TAG_READY], None).unwrap();
+        assert_eq!(receive(b.as_fd()).unwrap_err().raw_os_error(), Some(libc::EBADMSG));
     }
 
     #[test]

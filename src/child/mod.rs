@@ -173,7 +173,7 @@ fn prepare(plan: &Plan, fds: &Fds) -> Done {
 /// Everything behind the gate.
 fn start(plan: &Plan, starter: BorrowedFd) -> Done<Infallible> {
     let none = || io::Error::from_raw_os_error(libc::ENOEXEC);
-    let process = plan.process.as_ref().ok_or_else(none).at(Step::Execute, usize::from(u16::MAX))?;
+    let process = plan.process.as_ref().ok_or_else(none).at(Step::Execute, u32::MAX as usize)?;
     if let Sandbox::New(container) = &plan.sandbox {
         hooks::at_start(&container.hooks, process, starter)?;
     }

@@ -77,7 +77,8 @@ pub(super) fn mount_one(around: &Around, m: &Mount, i: usize) -> Done {
     mount::move_mount(new, target.as_fd()).at(Step::MountAttach, i)?;
     if let Source::CgroupV1(hierarchies) = &m.source {
         for (part, hierarchy) in hierarchies.iter().enumerate() {
-            mount_hierarchy(new, hierarchy, m, around, i).map_err(|f| Failure { part: part as u16, ..f })?;
+            mount_hierarchy(new, hierarchy, m, around, i)
+                .map_err(|f| Failure { part: wire::number(part), ..f })?;
         }
     }
     // After it is attached: what is attached to a shared mount becomes shared.
@@ -213,7 +214,7 @@ fn configure(context: BorrowedFd, parameters: &[Parameter], i: usize) -> Done {
     for (part, p) in parameters.iter().enumerate() {
         configured(context, p)
             .at(Step::MountParameter, i)
-            .map_err(|f| explain(context, Failure { part: part as u16, ..f }))?;
+            .map_err(|f| explain(context, Failure { part: wire::number(part), ..f }))?;
     }
     Ok(())
 }

@@ -111,8 +111,7 @@ fn make_devices(root: BorrowedFd, devices: &DevicePlan) -> Done {
         directory = Some((&node.directory, here));
     }
     if !devices.links.is_empty() {
-        let dev =
-            directory_target(root, &devices.directory).at(Step::DeviceDirectory, usize::from(u16::MAX))?;
+        let dev = directory_target(root, &devices.directory).at(Step::DeviceDirectory, u32::MAX as usize)?;
         for (i, link) in devices.links.iter().enumerate() {
             make_link(dev.as_fd(), link).at(Step::DeviceLink, i)?;
         }

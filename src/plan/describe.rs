@@ -32,7 +32,7 @@ fn errno(e: &io::Error) -> i32 {
 
 /// Steps that exist only for a new container.
 fn in_container(container: &Container, f: &Failure) -> Option<Error> {
-    let index = usize::from(f.index);
+    let index = f.index as usize;
     let simple = |what: &str| Some(Error::errno(what, f.errno));
     match f.step {
         Step::MountTarget
@@ -145,7 +145,7 @@ fn in_container(container: &Container, f: &Failure) -> Option<Error> {
 
 /// Steps of every process.
 fn in_process(plan: &Plan, f: &Failure) -> Error {
-    let index = usize::from(f.index);
+    let index = f.index as usize;
     let Some(process) = &plan.process else {
         return Error::new("process: is missing, there is nothing to start");
     };
@@ -441,7 +441,7 @@ fn memory_limit(plan: &Plan) -> Option<String> {
 /// What `start` is told by the child; the plan is gone, the program's name is in the state.
 pub fn start_failure(name: &str, f: &Failure) -> Error {
     match f.step {
-        Step::Execute if f.index == u16::MAX => Error::new("process: is missing, there is nothing to start"),
+        Step::Execute if f.index == u32::MAX => Error::new("process: is missing, there is nothing to start"),
         Step::Execute | Step::FindProgram => program(name, f),
         Step::Seccomp => seccomp::refused("linux.seccomp: load the filter".into(), f),
         Step::SeccompListener => seccomp::not_handed_over(f),

@@ -192,12 +192,16 @@ fn plan_one(
         Source::Bind(bind) if parsed.bind.is_none() => bind.recursive && is_cgroup(mount),
         _ => shows_cgroups(mount, &parsed) && (around.facts.in_userns || around.namespaces.has(Kind::User)),
     };
-    if matches!(source, Source::Bind(_) | Source::CgroupV1(_) | Source::Remount(None)) {
-        // mount(8) ignores them as well, and managers pass such leftovers on.
-        for option in parsed.flags.iter().chain(&parsed.data) {
-            let text = "says nothing of a mount without a filesystem of its own";
-            warnings.push(format!("{location}.options: {option:?} {text}"));
-        }
+    // mount(8) ignores them as well, and managers pass such leftovers on.
+    let ignored: &[&[String]] = match &source {
+        Source::Bind(_) | Source::CgroupV1(_) | Source::Remount(None) => &[&parsed.flags, &parsed.data],
+        // cgroup v2 is one filesystem for all, and its options are the host's.
+        Source::Filesystem(filesystem) if filesystem.fstype.as_c_str() == c"cgroup2" => &[&parsed.data],
+        Source::Filesystem(_) | Source::Remount(Some(_)) => &[],
+    };
+    for option in ignored.iter().copied().flatten() {
+        let text = "says nothing of a mount without a filesystem of its own";
+        warnings.push(format!("{location}.options: {option:?} {text}"));
     }
     Ok(Mount {
         label: label(mount, &parsed, &target),
@@ -270,4 +274,46 @@ fn bind(mount: &config::Mount, parsed: &Parsed, location: &str, bundle: &Path) -
     let source = super::c_path(&format!("{location}.source"), &path)?;
     let recursive = parsed.bind == Some(true);
     Ok(Source::Bind(Bind { source, link: parsed.source_link, recursive, fallback: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::cgroup::{self, Hierarchy, Room, Version};
+    use crate::plan::{Facts, namespaces};
+
+    #[test]
+    fn data_of_a_cgroup_mount_is_not_ignored_silently() {
+        let hierarchies = vec![Hierarchy {
+            mount: "/cg".into(),
+            version: Version::V2,
+            controllers: Vec::new(),
+            own: "/".into(),
+            room: Room::Below,
+            unit: None,
+        }];
+        let facts = Facts {
+            uid: 0,
+            gid: 0,
+            in_userns: false,
+            setgroups_denied: false,
+            permitted_caps: 0,
+            last_cap: 40,
+            oom_score_adj: 0,
+            modules: Default::default(),
+            cgroup: cgroup::Facts { hierarchies },
+        };
+        let linux = serde_json::from_str(r#"{"namespaces":[{"type":"mount"},{"type":"cgroup"}]}"#).unwrap();
+        let namespaces = namespaces::plan(&linux, &facts).unwrap();
+        let cgroup = CgroupPlan::default();
+        let around =
+            Around { bundle: Path::new("/b"), namespaces: &namespaces, cgroup: &cgroup, facts: &facts };
+        let mut ids = Namespaces::new(&linux, &namespaces, true);
+        let mount = r#"[{"destination":"/c","type":"cgroup","options":["ro","nsdelegate"]}]"#;
+        let mount: Vec<config::Mount> = serde_json::from_str(mount).unwrap();
+        let mut warnings = Vec::new();
+        plan(&mount, &around, &mut ids, &mut warnings).unwrap();
+        let text = "says nothing of a mount without a filesystem of its own";
+        assert_eq!(warnings, [format!("mounts[0].options: \"nsdelegate\" {text}")]);
+    }
 }

@@ -11,6 +11,7 @@ use super::mounts::Source;
 use super::namespaces::{IdMap, Join, Kind};
 use super::process::Process;
 use super::{Container, Plan, Sandbox};
+use crate::error::visible;
 use crate::spec::annotations::{PIDFD_RECEIVER, ROOT_IDMAP};
 use mounts::{attributes, maps_of, propagation};
 use serde::Serialize;
@@ -74,7 +75,8 @@ pub fn text(lines: &[Line]) -> String {
         let location =
             if line.location.is_empty() { String::new() } else { format!("  # {}", line.location) };
         let Line { by: who, action: what, object, .. } = line;
-        let _ = writeln!(text, "{}", format!("{who:by$}  {what:action$}  {object}{location}").trim_end());
+        let line = format!("{who:by$}  {what:action$}  {object}{location}");
+        let _ = writeln!(text, "{}", visible(line.trim_end()));
         text
     })
 }
@@ -337,4 +339,21 @@ fn run_hooks(out: &mut Lines, plan: &HookPlan, kind: hooks::Kind) {
 
 fn lossy(s: &CStr) -> String {
     s.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_one_line() {
+        let line = |object: &str| Line {
+            by: "host",
+            action: "open",
+            object: object.into(),
+            location: String::new(),
+        };
+        let printed = text(&[line("/a\nhost  open  /etc"), line("/b\u{1b}[2J")]);
+        assert_eq!(printed, "host  open  /a\\nhost  open  /etc\nhost  open  /b\\u{1b}[2J\n");
+    }
 }

@@ -29,6 +29,19 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// The configuration `text` of the bundle in the directory `dir`, an absolute path; errors call it `name`.
+    ///
+    /// # Errors
+    /// Those of [`load`], but for the kernel's.
+    pub fn parse(dir: PathBuf, text: String, name: &str) -> Result<Bundle> {
+        let spec = parse::document(&text, validate::report_on).context(|| name)?;
+        tell_unknown::<Spec>(&text, name);
+        for system in spec.other_systems() {
+            log::debug(format_args!("{name}: {system}: of another system, ignored"));
+        }
+        Ok(Bundle { dir, spec, text })
+    }
+
     /// Adds to every mistake of the configuration where in its text that is, if people have written it.
     pub fn locate(&self, error: Error) -> Error {
         parse::locate(error, &self.text)
@@ -66,12 +79,7 @@ pub fn load(bundle: &Path, source: &ConfigSource) -> Result<Bundle> {
             (name, text)
         }
     };
-    let spec = parse::document(&text, validate::report_on).context(|| name.as_str())?;
-    tell_unknown::<Spec>(&text, &name);
-    for system in spec.other_systems() {
-        log::debug(format_args!("{name}: {system}: of another system, ignored"));
-    }
-    Ok(Bundle { dir, spec, text })
+    Bundle::parse(dir, text, &name)
 }
 
 /// With `--debug`: what of a configuration is ignored.
@@ -90,10 +98,16 @@ fn tell_unknown<T: for<'de> Deserialize<'de>>(text: &str, name: &str) {
 /// # Errors
 /// Those of [`load`].
 pub fn load_process(path: &Path) -> Result<Process> {
-    let text = read_file(path)?;
-    let name = path.display().to_string();
-    let process = parse::document(&text, validate::report_on_process).context(|| name.as_str())?;
-    tell_unknown::<Process>(&text, &name);
+    parse_process(&read_file(path)?, &path.display().to_string())
+}
+
+/// The process that `text` describes; errors call it `name`.
+///
+/// # Errors
+/// Those of [`load`], but for the kernel's.
+pub fn parse_process(text: &str, name: &str) -> Result<Process> {
+    let process = parse::document(text, validate::report_on_process).context(|| name)?;
+    tell_unknown::<Process>(text, name);
     Ok(process)
 }
 
@@ -106,8 +120,16 @@ pub fn load_resources(file: Option<&Path>) -> Result<Resources> {
         Some(path) => (path.display().to_string(), read_file(path)?),
         None => ("standard input".into(), read(io::stdin().lock(), "standard input")?),
     };
-    let resources = parse::document(&text, validate::report_on_resources).context(|| name.as_str())?;
-    tell_unknown::<Resources>(&text, &name);
+    parse_resources(&text, &name)
+}
+
+/// The resources that `text` describes; errors call it `name`.
+///
+/// # Errors
+/// Those of [`load`], but for the kernel's.
+pub fn parse_resources(text: &str, name: &str) -> Result<Resources> {
+    let resources = parse::document(text, validate::report_on_resources).context(|| name)?;
+    tell_unknown::<Resources>(text, name);
     Ok(resources)
 }
 

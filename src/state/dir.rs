@@ -7,7 +7,7 @@ use crate::sys;
 use crate::sys::fs::CWD;
 use std::ffi::{CStr, CString};
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -96,8 +96,9 @@ impl Dir {
             Err(e) if e.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
             file => file.context(name)?,
         };
-        let text = std::io::read_to_string(fs::File::from(file)).context(name)?;
-        let state = serde_json::from_str(&text).map_err(|e| {
+        let mut text = Vec::new();
+        fs::File::from(file).read_to_end(&mut text).context(name)?;
+        let state = serde_json::from_slice(&text).map_err(|e| {
             let id = self.path.file_name().unwrap_or_default().display();
             Error::new(e.to_string())
                 .context(name())

@@ -309,15 +309,19 @@ fn amount(value: &str) -> Option<u64> {
 
 /// systemd keeps a quota as a whole per cent of a CPU in the unit's file, and what is below is lost when it is
 /// reloaded: it gets the next higher one, and the file the exact one.
-const PERCENT: u64 = 10_000;
-const SECOND: u64 = 1_000_000;
+const PERCENT: u128 = 10_000;
+const SECOND: u128 = 1_000_000;
 
 fn cpu_max(value: &str) -> Option<Vec<(&'static str, Value)>> {
     let mut words = value.split_whitespace();
     let (quota, period) = (amount(words.next()?)?, words.next().unwrap_or("100000").parse::<u64>().ok()?);
     let per_second = match quota {
         u64::MAX => u64::MAX,
-        quota => (quota.checked_mul(SECOND)?.checked_div(period)?).div_ceil(PERCENT) * PERCENT,
+        // More than can be told is more than there is: no limit.
+        quota => {
+            let exact = (u128::from(quota) * SECOND).checked_div(period.into())?;
+            u64::try_from(exact.div_ceil(PERCENT) * PERCENT).unwrap_or(u64::MAX)
+        }
     };
     Some(vec![("CPUQuotaPeriodUSec", Value::U64(period)), ("CPUQuotaPerSecUSec", Value::U64(per_second))])
 }

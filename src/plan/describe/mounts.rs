@@ -16,6 +16,10 @@ pub(super) fn failed(mount: &Mount, f: &Failure) -> Error {
         _ => Error::errno(what, f.errno),
     };
     match (f.step, f.errno) {
+        (Step::MountAttach, libc::ENOSPC) => {
+            return error
+                .hint("there are as many mounts as a mount namespace may have, /proc/sys/fs/mount-max");
+        }
         (Step::CopyUp, libc::ENOSPC) => {
             return error.hint("the tmpfs is too small for what it covers: see size= and nr_inodes=");
         }
@@ -76,7 +80,7 @@ pub(super) fn failed(mount: &Mount, f: &Failure) -> Error {
 }
 
 fn parameter(error: Error, fstype: &str, parameters: Option<&[Parameter]>, f: &Failure) -> Error {
-    let parameter = parameters.and_then(|p| p.get(usize::from(f.part)));
+    let parameter = parameters.and_then(|p| p.get(f.part as usize));
     let told = parameter.map(|p| match &p.value {
         Some(value) => format!("{}={}", text(&p.key), text(value)),
         None => text(&p.key),

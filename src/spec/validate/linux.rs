@@ -75,6 +75,7 @@ fn absolute(path: &str, at: &At<'_>, report: &mut Report) {
         report.error(at, format!("{} is not absolute", quoted(path)));
     }
     report.no_nul(path, at);
+    report.not_too_long(path, at);
 }
 
 /// The mappings belong to a new user namespace; one that is joined has its own, and managers repeat

@@ -144,7 +144,10 @@ fn root(spec: &Spec, report: &mut Report) {
     match &spec.root {
         None => report.error(&at, "is missing; root.path names the directory of the root filesystem"),
         Some(root) if root.path.is_empty() => report.error(&at.key("path"), "is missing or empty"),
-        Some(root) => report.no_nul(&root.path, &at.key("path")),
+        Some(root) => {
+            report.no_nul(&root.path, &at.key("path"));
+            report.not_too_long(&root.path, &at.key("path"));
+        }
     }
 }
 

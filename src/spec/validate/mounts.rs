@@ -148,6 +148,7 @@ fn destination(destination: &str, at: &At<'_>, report: &mut Report) {
         report.warning(at, format!("{} is not absolute: taken from \"/\"", quoted(destination)));
     }
     report.no_nul(destination, at);
+    report.not_too_long(destination, at);
     inside_root(destination, at, report);
 }
 

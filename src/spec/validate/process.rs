@@ -106,6 +106,7 @@ fn cwd(cwd: &str, at: &At<'_>, report: &mut Report) {
         report.error(at, format!("{} is not absolute", quoted(cwd)));
     }
     report.no_nul(cwd, at);
+    report.not_too_long(cwd, at);
 }
 
 /// The entries are those of environ(7), `NAME=value`. One without a name or a `=` is refused, as by

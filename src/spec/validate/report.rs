@@ -47,6 +47,15 @@ impl Report {
         }
     }
 
+    /// Refuses a path in the root filesystem that no system call takes (PATH_MAX). The plan has each of its
+    /// parts, whose memory grows by the square of their number.
+    pub(super) fn not_too_long(&mut self, path: &str, at: &At<'_>) {
+        const LONGEST: usize = libc::PATH_MAX as usize - 1;
+        if path.len() > LONGEST {
+            self.error(at, format!("{} is longer than {LONGEST} bytes", quoted(path)));
+        }
+    }
+
     /// [`Report::no_nul`] for an optional string.
     pub(super) fn no_nul_in(&mut self, value: Option<&String>, at: &At<'_>) {
         if let Some(value) = value {

@@ -6,6 +6,7 @@ use super::Report;
 use super::at::{At, quoted};
 use super::linux::{MAJOR_MAX, MINOR_MAX};
 use crate::spec::config::{Cpu, DeviceRule, HugepageLimit, Memory, Network, Rdma, Resources};
+use std::collections::BTreeSet;
 
 /// Checks ranges; zero means "not set" wherever Go programs write it so.
 pub(super) fn check(resources: &Resources, at: &At<'_>, report: &mut Report) {
@@ -41,6 +42,7 @@ fn is_word(text: &str) -> bool {
 
 /// The sizes are parts of file names, as the kernel spells them: `64KB`, `2MB`, `1GB`.
 fn huge_pages(limits: &[HugepageLimit], at: &At<'_>, report: &mut Report) {
+    let mut earlier = BTreeSet::new();
     for (i, entry) in limits.iter().enumerate() {
         let (size, at) = (entry.page_size.as_str(), at.index(i));
         let number = ["KB", "MB", "GB"].iter().find_map(|unit| size.strip_suffix(unit)).unwrap_or_default();
@@ -49,7 +51,7 @@ fn huge_pages(limits: &[HugepageLimit], at: &At<'_>, report: &mut Report) {
             report.error(&at.key("pageSize"), "is missing or empty");
         } else if number.is_empty() || !is_number {
             report.error(&at.key("pageSize"), format!("{} is not a size such as 2MB", quoted(size)));
-        } else if limits[..i].iter().any(|earlier| earlier.page_size == size) {
+        } else if !earlier.insert(size) {
             report.error(&at.key("pageSize"), format!("{} is there twice", quoted(size)));
         }
     }

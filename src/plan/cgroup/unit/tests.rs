@@ -187,3 +187,14 @@ fn an_update_tells_what_it_changes_and_can_take_that_back() {
 fn a_weight_for_block_io_is_told_by_the_scale_that_systemd_has() {
     assert_eq!(limits(json!({"blockIO": {"weight": 10}})), ["IOWeight=1"]);
 }
+
+#[test]
+fn a_quota_beyond_what_can_be_told_is_none() {
+    let per_second = |max: &str| {
+        let write = [Write::new("cpu.max", max, "")];
+        properties(&write).into_iter().find(|p| p.name == "CPUQuotaPerSecUSec").map(|p| p.value)
+    };
+    assert_eq!(per_second("9223372036854775807 1000"), Some(Value::U64(u64::MAX)));
+    assert_eq!(per_second("9223372036854775807 1000000"), Some(Value::U64(9_223_372_036_854_780_000)));
+    assert_eq!(per_second("5000 0"), None);
+}
