@@ -17,6 +17,7 @@ BUNDLES := hello shell limits readonly-web rootless seccomp
 BUILD_PACKAGES := gcc libc6-dev binutils libseccomp-dev
 BUNDLE_PACKAGES := busybox-static
 TEST_PACKAGES := busybox-static util-linux procps iproute2 python3 strace uidmap kmod
+FUZZ_PACKAGES := $(BUILD_PACKAGES) g++
 BENCH_PACKAGES := busybox-static runc crun python3
 MANAGER_PACKAGES := busybox-static python3 util-linux procps iproute2 iptables uidmap runc crun \
 	podman netavark aardvark-dns slirp4netns fuse-overlayfs catatonit containerd docker.io tini docker-compose buildah
@@ -83,6 +84,7 @@ bundle-examples/%/rootfs/bin/busybox:
 .PHONY: lint
 lint: build-packages ## format, clippy, and `unsafe` in src/sys only
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@echo "cargo clippy --all-targets -- -D warnings"
 	@$(STATIC) cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	@if grep -rnE --include='*.rs' '^([^/]|/[^/])*\b(unsafe|allow\(unsafe_code\))' src | \
@@ -92,6 +94,13 @@ lint: build-packages ## format, clippy, and `unsafe` in src/sys only
 .PHONY: test
 test: test-packages lint build ## all tests: as root everything, else what needs no root
 	@$(STATIC) RUNTIME=$(BINARY) .ci/test cargo test $(CARGO_FLAGS) --no-fail-fast
+
+# How long each target runs: SECONDS=10 for a short one. FUZZ=name for one target alone.
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: fuzz-packages ## fuzz the parsers and the plan, 10 minutes a target; FUZZ=name SECONDS=number
+	@fuzz/run "$(TARGET_DIR)" "$(SECONDS)" $(FUZZ)
 
 .PHONY: peers
 peers: bench-packages build-packages ## the integration suite with runc and with crun
@@ -163,13 +172,15 @@ install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin
 clean: ## remove what was built
 	rm -rf $(TARGET_DIR) $(BUNDLES:%=bundle-examples/%/rootfs)
 
-.PHONY: build-packages bundle-packages test-packages bench-packages vm-packages manager-packages
+.PHONY: build-packages bundle-packages test-packages fuzz-packages bench-packages vm-packages manager-packages
 build-packages:
 	@.ci/packages $(BUILD_PACKAGES)
 bundle-packages:
 	@.ci/packages $(BUNDLE_PACKAGES)
 test-packages:
 	@.ci/packages $(TEST_PACKAGES)
+fuzz-packages:
+	@.ci/packages $(FUZZ_PACKAGES)
 manager-packages:
 	@.ci/packages $(MANAGER_PACKAGES)
 vm-packages:
