@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use super::oracle::Oracle;
+use super::oracle::{Flipper, Oracle, ROUNDS};
 use crate::harness::child_process::succeeds;
 use crate::harness::prelude::*;
 use crate::harness::pty::Pty;
@@ -111,12 +111,7 @@ fn dev_null_of_a_volume_is_exchanged_meanwhile(t: &Case) {
     symlink("/proc/sys/kernel/core_pattern", &null[1]).expect("symlink");
     // A bind at /dev keeps the nodes of the volume; what is masked is looked at by a path of its own.
     let bundle = masked(without_dev(t.bundle())).bind(&dev, "/dev", &["rbind", "rw"]);
-    let bundle = bundle.sh("");
-    let flipper = super::oracle::Flipper::new(null.each_ref().map(PathBuf::as_path));
-    for _ in 0..super::oracle::ROUNDS {
-        oracle.attack_with(t, &bundle, LOOK);
-    }
-    assert!(flipper.stop() > super::oracle::ROUNDS as u64);
+    oracle.race(t, &bundle, &null, LOOK);
 }
 
 /// What runs with a terminal prints there.
@@ -171,13 +166,13 @@ fn the_console_of_a_volume_is_exchanged_meanwhile(t: &Case) {
     let bundle = without_dev(t.bundle()).bind(&dev, "/dev", &["rbind", "rw"]).mount(pts);
     let pty = Pty::new(t, 24, 80);
     let bundle = bundle.set("/process/terminal", json!(true)).sh("echo of the container >/dev/console");
-    let flipper = super::oracle::Flipper::new(console.each_ref().map(PathBuf::as_path));
-    for _ in 0..super::oracle::ROUNDS {
+    let flipper = Flipper::new(&console);
+    for _ in 0..ROUNDS {
         let line = t.command_line("run", &bundle, &[], &t.id());
         let _ = t.runtime(&line).terminal(pty.slave()).run();
         oracle.check(t);
     }
-    assert!(flipper.stop() > super::oracle::ROUNDS as u64);
+    assert!(flipper.stop() > ROUNDS as u64);
 }
 
 fn a_mask_has_no_room(t: &Case) {

@@ -14,7 +14,7 @@ super::rows!("identity", [
         ["src/cli/values.rs" "user", "src/child/home.rs" "open_regular", "src/child/home.rs" "look_up"];
     a_user_that_is_no_number: "CVE-2026-30892",
         "`exec --user` with signs, spaces, hexadecimal and octal numbers, names, too large numbers, parts left out. What \
-         is not understood would become uid 0.",
+         is not understood, or not said, would become 0.",
         ["src/cli/values.rs" "user", "src/child/identity.rs" "assume"];
     capabilities_of_exec_are_not_inheritable: "CVE-2022-29162",
         "`exec --cap` and the configuration of `spec` give capabilities; a program of the image has file capabilities \
@@ -34,8 +34,8 @@ fn a_numeric_user_is_no_name(t: &Case) {
     let bundle = bundle.set("/process/env", json!(["PATH=/bin"]));
     let passwd = bundle.in_rootfs("/etc/passwd");
     // Not by id(1), which reads passwd itself.
-    let ids = "for id in Uid Gid; do grep $id: /proc/self/status | grep -q '1000.*1000.*1000.*1000' || \
-        echo reached $(grep $id: /proc/self/status); done";
+    let ids = "grep Uid: /proc/self/status | grep -q '1000.*1000.*1000.*1000' || \
+        echo reached $(grep Uid: /proc/self/status)";
     fs::write(&passwd, "1000:x:0:0::/root:/bin/sh\nroot:x:1000:1000::/opt:/bin/sh\n").expect("write");
     oracle.attack_with(t, &bundle, ids).ok();
     let container = idle(t, &bundle);
@@ -62,7 +62,8 @@ fn a_user_that_is_no_number(t: &Case) {
     let container = idle(t, &t.bundle().set("/process/user", json!({"uid": 1000, "gid": 1001})));
     let who = "echo $(id -u) $(id -g)";
     for (user, right) in [("1", "1 1001"), ("1:2", "1 2")] {
-        shell(t, &container, &["--user", user], who).ok().prints(right);
+        let output = shell(t, &container, &["--user", user], who);
+        assert!(output.ok().text() == right, "--user {user:?} became {:?}", output.text());
     }
     for (user, harmless) in [
         ("1:", "1 "),

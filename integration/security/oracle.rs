@@ -70,8 +70,8 @@ impl Oracle {
             "for d in '' /proc/self/cwd /proc/1/root /proc/1/cwd /proc/self/fd/* /proc/1/fd/*; do \
                for up in '' /../../../../../../../../../..; do \
                  grep -qs {SECRET} $d$up{secret} && echo reached the host through $d; done; done; \
-             for fd in /proc/self/fd/*; do case $(readlink $fd) in \
-               pipe:*|*/out[0-9]*|*/err[0-9]*|/dev/null|/dev/pts/*|/proc/*|'') ;; \
+             for fd in /proc/self/fd/*; do [ -L $fd ] || continue; case ${{fd##*/}}$(readlink $fd) in \
+               [012][!0-9]*|*pipe:*|*/proc/*) ;; [0-9]|[0-9][0-9]) ;; \
                *) echo reached $(readlink $fd) through $fd;; esac; done; \
              awk 'index($4, \"{tail}\") && !index($4, \"/rootfs/\") {{ print \"reached a mount:\", $0 }}' /proc/self/mountinfo; \
              for g in /sys/fs/cgroup /sys/fs/cgroup/*/; do \
@@ -92,6 +92,7 @@ impl Oracle {
         let inside =
             |path: &&PathBuf| path.strip_prefix(&self.victim).expect("below it").display().to_string();
         let names: Vec<String> = changed.iter().map(inside).filter(|name| !name.is_empty()).collect();
+        assert!(self.victim.is_dir(), "the directory of the host is gone");
         assert!(changed.is_empty(), "changed on the host: {}", names.join(" "));
         let parameters = parameters();
         self.put_back(&parameters);
@@ -137,14 +138,17 @@ impl Oracle {
 
     /// The same again and again, while two paths are exchanged.
     #[track_caller]
-    pub fn race(&self, t: &Case, bundle: &Bundle, exchanged: [&Path; 2]) {
+    pub fn race(&self, t: &Case, bundle: &Bundle, exchanged: &[PathBuf; 2], then: &str) {
         let flipper = Flipper::new(exchanged);
         let mut ran = 0;
         for _ in 0..ROUNDS {
-            ran += usize::from(self.attack(t, bundle).status.success());
+            ran += usize::from(self.attack_with(t, bundle, then).status.success());
         }
         let flips = flipper.stop();
-        println!("         {ran} of {ROUNDS} rounds ran a program, {flips} exchanges meanwhile");
+        println!(
+            "         {}: {ran} of {ROUNDS} rounds ran a program, {flips} exchanges meanwhile",
+            t.id_prefix
+        );
         assert!(flips > ROUNDS as u64, "only {flips} exchanges");
     }
 }
@@ -160,7 +164,7 @@ fn look(dir: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![dir.to_owned()];
     while let Some(path) = waiting.pop() {
-        let meta = path.symlink_metadata().expect("what is there");
+        let Ok(meta) = path.symlink_metadata() else { continue };
         let content = match () {
             () if meta.is_symlink() => format!("{:?}", fs::read_link(&path)),
             () if meta.is_file() => format!("{:?}", fs::read(&path)),
@@ -194,9 +198,9 @@ pub struct Flipper {
 
 impl Flipper {
     /// Begins; both paths must exist, on one filesystem.
-    pub fn new([a, b]: [&Path; 2]) -> Flipper {
+    pub fn new([a, b]: &[PathBuf; 2]) -> Flipper {
         let (stop, flips) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (a, b, told, count) = (a.to_owned(), b.to_owned(), Arc::clone(&stop), Arc::clone(&flips));
+        let (a, b, told, count) = (a.clone(), b.clone(), Arc::clone(&stop), Arc::clone(&flips));
         let thread = std::thread::spawn(move || {
             while !told.load(Ordering::Relaxed) {
                 renameat2(AT_FDCWD, &a, AT_FDCWD, &b, RenameFlags::RENAME_EXCHANGE).expect("exchange");

@@ -41,10 +41,6 @@ fn volume(t: &Case, leads_to: &Path) -> (PathBuf, [PathBuf; 2]) {
     (volume, exchanged)
 }
 
-fn race(t: &Case, oracle: &Oracle, bundle: &Bundle, exchanged: &[PathBuf; 2]) {
-    oracle.race(t, bundle, exchanged.each_ref().map(PathBuf::as_path));
-}
-
 fn a_mount_target_is_exchanged_for_a_link(t: &Case) {
     let oracle = Oracle::new(t);
     let sources = t.directory("sources");
@@ -61,12 +57,7 @@ fn a_mount_target_is_exchanged_for_a_link(t: &Case) {
         .bind(sources.join("vol"), "/seen", &["rbind", "ro"]);
     let seen =
         format!("grep -qs {} /seen{} && echo reached the host", super::oracle::SECRET, oracle.path("secret"));
-    let bundle = bundle.set("/process/env", json!(["PATH=/bin", format!("SEEN={seen}")]));
-    let flipper = super::oracle::Flipper::new(exchanged.each_ref().map(PathBuf::as_path));
-    for _ in 0..super::oracle::ROUNDS {
-        oracle.attack_with(t, &bundle, "eval \"$SEEN\"; true");
-    }
-    assert!(flipper.stop() > super::oracle::ROUNDS as u64);
+    oracle.race(t, &bundle, &exchanged, &format!("{seen}; true"));
     let names: Vec<_> = fs::read_dir(&sources).expect("read it").flatten().map(|e| e.file_name()).collect();
     assert_eq!(names, ["vol"], "made beside the sources of mounts");
 }
@@ -82,7 +73,7 @@ fn the_parent_of_a_mount_target_is_exchanged_for_a_link(t: &Case) {
         .mount(json!({"destination": "/v/x/new/deep", "type": "tmpfs", "source": "tmpfs"}))
         .bind(&file, "/v/x/made", &["bind", "ro"])
         .bind(&file, "/v/x/f", &["bind", "ro"]);
-    race(t, &oracle, &bundle, &exchanged);
+    oracle.race(t, &bundle, &exchanged, "");
 }
 
 fn a_target_behind_links_stays_inside(t: &Case) {
@@ -202,5 +193,5 @@ fn a_read_only_path_is_exchanged_meanwhile(t: &Case) {
         .bind(&volume, "/v", &["rbind", "rw"])
         .set("/linux/readonlyPaths", json!(["/v/x", "/v/x/f", "/proc/sys", "/proc/sysrq-trigger"]))
         .set("/linux/maskedPaths", json!(["/v/x/sub", "/v/x/f", "/proc/kcore"]));
-    race(t, &oracle, &bundle, &exchanged);
+    oracle.race(t, &bundle, &exchanged, "");
 }

@@ -98,6 +98,9 @@ fn write_readme(kind: Kind, version: &str, ends: &Ends) -> Result<(), String> {
 
 /// The first line, without what differs from run to run.
 fn short(why: &str) -> String {
+    if why.starts_with("hung") {
+        return "hung".to_string();
+    }
     let line = why.lines().next().unwrap_or_default().replace('|', "/");
     let words = line
         .split_whitespace()
