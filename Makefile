@@ -109,9 +109,10 @@ peers: bench-packages build-packages ## the integration suite with runc and with
 
 # The peers first: what counts stands last.
 .PHONY: security
+PEERS ?= runc crun
 security: test-packages build ## attacks on tierce, and on runc and crun if they are there (as root); SECURITY_FLAGS=--write
 	@[ "$$(id -u)" = 0 ] || { echo "make security needs root" >&2; exit 1; }
-	@for peer in runc crun; do \
+	@for peer in $(PEERS); do \
 		! command -v $$peer >/dev/null || \
 		$(STATIC) RUNTIME=$$peer cargo test $(CARGO_FLAGS) --test integration -- --security $(SECURITY_FLAGS); \
 	done
