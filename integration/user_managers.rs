@@ -95,7 +95,19 @@ fn a_network_namespace_of_the_manager_is_joined_with_a_new_user_namespace(t: &Ca
     let ids = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
     let bundle = bundle(t).namespace("network", Some(&link)).namespace("user", None);
     let bundle = bundle.set("/linux/uidMappings", ids.clone()).set("/linux/gidMappings", ids);
-    two_equal_lines(&managed(t, &bundle.sh("readlink /proc/self/ns/net"), &script).run());
+    let options = ["nosuid", "noexec", "nodev", "ro"];
+    let bundle =
+        bundle.mount(json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": options}));
+    two_equal_lines(
+        &managed(
+            t,
+            &bundle.sh(
+                "test -d /sys/kernel && ! grep '^sysfs.* rw,' /proc/mounts && readlink /proc/self/ns/net",
+            ),
+            &script,
+        )
+        .run(),
+    );
 }
 
 fn the_score_of_a_process_in_a_joined_pid_namespace_is_set(t: &Case) {

@@ -143,4 +143,14 @@ pub(super) const PEERS: &[Peer] = &[
         "the_cgroups_are_shown_to_a_container_without_one",
         Fails("leaves the cgroups below a read-only /sys writable"),
     ),
+    (
+        Kind::Runc,
+        "a_network_namespace_of_the_manager_is_joined_with_a_new_user_namespace",
+        Fails("has no /sys to show then"),
+    ),
+    (
+        Kind::Crun,
+        "a_network_namespace_of_the_manager_is_joined_with_a_new_user_namespace",
+        Fails("leaves a /sys that may be written"),
+    ),
 ];

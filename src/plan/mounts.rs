@@ -189,7 +189,7 @@ fn plan_one(
     let idmap = ids.of_mount(mount, &parsed, &location)?;
     let source = source(mount, &parsed, &location, around)?;
     let cgroups = match &source {
-        Source::Bind(bind) if parsed.bind.is_none() => bind.recursive && is_cgroup(mount),
+        Source::Bind(bind) if parsed.bind.is_none() && mount.typ.as_deref() != Some("bind") => bind.recursive,
         _ => shows_cgroups(mount, &parsed) && (around.facts.in_userns || around.namespaces.has(Kind::User)),
     };
     // mount(8) ignores them as well, and managers pass such leftovers on.
@@ -231,10 +231,22 @@ fn source(mount: &config::Mount, parsed: &Parsed, location: &str, around: &Aroun
         }
         (false, true, _) => self::bind(mount, parsed, location, around.bundle)?,
         (false, false, _) if is_cgroup(mount) => cgroups::cgroup(around, parsed, location)?,
+        (false, false, "sysfs") if shows_another_network(around) => Source::Bind(Bind {
+            source: super::c_path(location, Path::new("/sys"))?,
+            link: SourceLink::Followed,
+            recursive: true,
+            fallback: None,
+        }),
         (false, false, _) => {
             Source::Filesystem(filesystem(fstype, mount.source.as_deref(), parsed, location, around.bundle)?)
         }
     })
+}
+
+/// A sysfs is one of a network namespace, and the kernel makes none for a new user namespace of a network that is
+/// not below it. Then it is the caller's own that is shown, as crun does.
+fn shows_another_network(around: &Around) -> bool {
+    around.namespaces.is_new(Kind::User) && around.namespaces.joins().any(|join| join.kind == Kind::Network)
 }
 
 fn is_cgroup(mount: &config::Mount) -> bool {
