@@ -23,7 +23,12 @@ pub fn about(error: &Error, name: &str, text: &str) {
                 assert!(leads_into(&mistake.path, &document), "no such place: {}", mistake.path);
             }
         }
-        Cause::Text(why) => assert!(says_where(why), "says no place: {why}"),
+        Cause::Text(_) => {
+            // What was being done may say where.
+            let line = error.one_line();
+            let why = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&line);
+            assert!(says_where(why), "says no place: {line}");
+        }
         Cause::Errno(_) => panic!("{name}: an errno without a system call: {error}"),
     }
 }
