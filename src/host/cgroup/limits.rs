@@ -55,6 +55,9 @@ pub(super) fn write_error(write: &Write, cause: &io::Error) -> Error {
         ("blkio" | "io", Some(libc::ENOENT)) if write.absent != Absent::Refuse => {
             error.hint("this kernel was built without weights for block I/O")
         }
+        ("blkio" | "io", Some(libc::EOPNOTSUPP)) => {
+            error.hint("of this disk neither BFQ (its scheduler) nor iocost (io.cost.qos) keeps weights")
+        }
         ("blkio" | "io", Some(libc::ENODEV)) => error.hint("no whole disk has these numbers"),
         ("hugetlb", Some(libc::ENOENT)) => {
             error.hint("/sys/kernel/mm/hugepages has the sizes of this machine")
@@ -79,7 +82,10 @@ impl Files<'_> {
     fn write(&mut self, write: &Write) -> io::Result<()> {
         match (self.put(&write.file, &write.value), &write.absent) {
             (Err(e), Absent::Skip) if e.kind() == ErrorKind::NotFound => Ok(()),
-            (Err(e), Absent::Instead { file, value }) if e.kind() == ErrorKind::NotFound => {
+            // There may be a file of BFQ, which is not the scheduler of this disk (EOPNOTSUPP).
+            (Err(e), Absent::Instead { file, value })
+                if is_missing(&e) || e.raw_os_error() == Some(libc::EOPNOTSUPP) =>
+            {
                 self.put(file, value).map_err(|other| if is_missing(&other) { e } else { other })
             }
             (written, _) => written,
