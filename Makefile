@@ -99,7 +99,7 @@ test: test-packages lint build ## all tests: as root everything, else what needs
 SECONDS ?= 600
 
 .PHONY: fuzz
-fuzz: fuzz-packages ## fuzz the parsers and the plan, 10 minutes a target; FUZZ=name SECONDS=number
+fuzz: fuzz-packages ## fuzz the parsers and the plan, 10 minutes a target; FUZZ=name SECONDS=number SEED=number
 	@fuzz/run "$(TARGET_DIR)" "$(SECONDS)" $(FUZZ)
 
 .PHONY: peers
