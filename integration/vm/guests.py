@@ -29,8 +29,8 @@ pid1() { case $(readlink -f /proc/1/exe) in
     */systemd) echo "systemd $(systemctl --version | awk 'NR == 1 { print $2 }')" ;; *) echo none ;; esac; }
 { echo "kernel=$(uname -r)"; echo "cgroups=$(controllers)"; echo "lsms=$(lsms)"; echo "init=$(pid1)"
   echo "cpus=$(nproc)"; } >results/facts
-# What the kernel has as modules and a container's mount or a test's network would not load.
-for module in overlay loop veth dummy; do modprobe --quiet $module; done
+# What the kernel has as modules, which a mount of a container or a network of a test would not load, or one case under another.
+for module in overlay loop veth dummy bfq; do modprobe --quiet $module; done
 """
 SUITE = "export BUNDLE_EXAMPLES=$PWD/bundle-examples RUNTIME={runtime}\nexec ./integration {again} --report results/report {filters}\n"
 SHELL = r"""
