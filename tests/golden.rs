@@ -74,13 +74,10 @@ fn facts(layout: Layout, caller: Caller) -> Facts {
     Facts {
         uid: id,
         gid: id,
-        in_userns: false,
-        setgroups_denied: false,
         permitted_caps,
         last_cap: 40,
-        oom_score_adj: 0,
-        modules: Default::default(),
         cgroup: cgroup::Facts { hierarchies: layout.hierarchies() },
+        ..Facts::default()
     }
 }
 

@@ -17,27 +17,10 @@ use interpreter::{Call, run, verify};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use profiles::{ACTIONS, LITTLE_ENDIAN, NAMES, OPERATORS, WIDE, boundaries};
-use reference::{Abi, Meaning, X32_BIT};
-use std::sync::LazyLock;
+use reference::{ABIS, Abi, Meaning, X32_BIT};
 use tierce::plan::seccomp::{check, compile};
 use tierce::spec::config::{Seccomp, SeccompArg, SeccompRule};
 use tierce_fuzz::complaints::is_one_line;
-
-/// The native architecture first.
-static ABIS: LazyLock<Vec<Abi>> = LazyLock::new(|| {
-    let abis = [
-        ("SCMP_ARCH_X86_64", 0xc000_003e),
-        ("SCMP_ARCH_X86", 0x4000_0003),
-        ("SCMP_ARCH_X32", 0xc000_003e),
-        ("SCMP_ARCH_ARM", 0x4000_0028),
-        ("SCMP_ARCH_AARCH64", 0xc000_00b7),
-        ("SCMP_ARCH_MIPSEL", 0x4000_0008),
-        ("SCMP_ARCH_MIPSEL64N32", 0xe000_0008),
-        ("SCMP_ARCH_PPC64LE", 0xc000_0015),
-        ("SCMP_ARCH_RISCV64", 0xc000_00f3),
-    ];
-    abis.into_iter().map(|(name, audit)| Abi::new(name, audit)).collect()
-});
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let mut input = Unstructured::new(bytes);

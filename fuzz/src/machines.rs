@@ -24,13 +24,10 @@ fn machine(hierarchies: Vec<Hierarchy>, id: u32, permitted_caps: u64, manager: M
     let facts = Facts {
         uid: id,
         gid: id,
-        in_userns: false,
-        setgroups_denied: false,
         permitted_caps,
         last_cap: 40,
-        oom_score_adj: 0,
-        modules: Default::default(),
         cgroup: cgroup::Facts { hierarchies },
+        ..Facts::default()
     };
     let options = Options {
         id: "ID".into(),

@@ -32,7 +32,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What is known of the host: filled by [`crate::host::probe`], by a literal in tests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct Facts {
     /// Effective uid of the caller.
     pub uid: u32,

@@ -304,17 +304,7 @@ mod tests {
             room: Room::Below,
             unit: None,
         }];
-        let facts = Facts {
-            uid: 0,
-            gid: 0,
-            in_userns: false,
-            setgroups_denied: false,
-            permitted_caps: 0,
-            last_cap: 40,
-            oom_score_adj: 0,
-            modules: Default::default(),
-            cgroup: cgroup::Facts { hierarchies },
-        };
+        let facts = Facts { cgroup: cgroup::Facts { hierarchies }, ..Facts::default() };
         let linux = serde_json::from_str(r#"{"namespaces":[{"type":"mount"},{"type":"cgroup"}]}"#).unwrap();
         let namespaces = namespaces::plan(&linux, &facts).unwrap();
         let cgroup = CgroupPlan::default();

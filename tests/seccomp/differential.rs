@@ -3,27 +3,10 @@
 use crate::interpreter::{Call, run, run_endian, verify};
 use crate::oracle;
 use crate::profiles::{self, NARROW, OPERATORS, Random, WIDE, boundaries, json, with_rules};
-use crate::reference::{Abi, Meaning, X32_BIT};
+use crate::reference::{ABIS, Abi, Meaning, X32_BIT};
 use libc::sock_filter;
-use std::sync::LazyLock;
 use tierce::plan::seccomp::compile;
 use tierce::spec::config::{Seccomp, SeccompRule};
-
-/// The native architecture first.
-static ABIS: LazyLock<Vec<Abi>> = LazyLock::new(|| {
-    let little = [
-        ("SCMP_ARCH_X86_64", 0xc000_003e),
-        ("SCMP_ARCH_X86", 0x4000_0003),
-        ("SCMP_ARCH_X32", 0xc000_003e),
-        ("SCMP_ARCH_ARM", 0x4000_0028),
-        ("SCMP_ARCH_AARCH64", 0xc000_00b7),
-        ("SCMP_ARCH_MIPSEL", 0x4000_0008),
-        ("SCMP_ARCH_MIPSEL64N32", 0xe000_0008),
-        ("SCMP_ARCH_PPC64LE", 0xc000_0015),
-        ("SCMP_ARCH_RISCV64", 0xc000_00f3),
-    ];
-    little.into_iter().map(|(name, audit)| Abi::new(name, audit)).collect()
-});
 
 const ODD_NUMBERS: [u32; 7] =
     [X32_BIT - 1, X32_BIT, 0x7fff_ffff, 0x8000_0000, 0xc000_0000, u32::MAX - 1, u32::MAX];

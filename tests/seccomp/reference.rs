@@ -4,9 +4,26 @@ use crate::interpreter::Call;
 use libseccomp::{ScmpArch, ScmpSyscall};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use tierce::spec::config::{Seccomp, SeccompArg, SeccompRule};
 
 pub const X32_BIT: u32 = 0x4000_0000;
+
+/// Those of little endian that are tried; the native one first.
+pub static ABIS: LazyLock<Vec<Abi>> = LazyLock::new(|| {
+    let abis = [
+        ("SCMP_ARCH_X86_64", 0xc000_003e),
+        ("SCMP_ARCH_X86", 0x4000_0003),
+        ("SCMP_ARCH_X32", 0xc000_003e),
+        ("SCMP_ARCH_ARM", 0x4000_0028),
+        ("SCMP_ARCH_AARCH64", 0xc000_00b7),
+        ("SCMP_ARCH_MIPSEL", 0x4000_0008),
+        ("SCMP_ARCH_MIPSEL64N32", 0xe000_0008),
+        ("SCMP_ARCH_PPC64LE", 0xc000_0015),
+        ("SCMP_ARCH_RISCV64", 0xc000_00f3),
+    ];
+    abis.into_iter().map(|(name, audit)| Abi::new(name, audit)).collect()
+});
 
 /// One architecture in the words of the kernel.
 pub struct Abi {

@@ -49,12 +49,7 @@ def the_size_of_dev_shm(m):
 
 
 def a_mount_of_the_host_comes_into_a_slave(m):
-    with _shared_directory(m) as path:
-        container = m.start(FOREVER, volume=f"{path}:/data:rslave")
-        (path / "sub").mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "none", path / "sub"], check=True)
-        m.exec(container, ["grep", " /data/sub ", "/proc/mounts"]).ok()
-        m.remove(container)
+    _look_for_a_later_mount(m, "rslave").ok()
 
 
 def a_mount_of_a_shared_volume_reaches_the_host(m):
@@ -66,12 +61,18 @@ def a_mount_of_a_shared_volume_reaches_the_host(m):
 
 
 def a_private_volume_does_not_see_mounts(m):
+    _look_for_a_later_mount(m, "rprivate").fails()
+
+
+def _look_for_a_later_mount(m, propagation):
+    """Of the host, below a volume of a container that runs."""
     with _shared_directory(m) as path:
-        container = m.start(FOREVER, volume=f"{path}:/data:rprivate")
+        container = m.start(FOREVER, volume=f"{path}:/data:{propagation}")
         (path / "sub").mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "none", path / "sub"], check=True)
-        m.exec(container, ["grep", " /data/sub ", "/proc/mounts"]).fails()
+        seen = m.exec(container, ["grep", " /data/sub ", "/proc/mounts"])
         m.remove(container)
+        return seen
 
 
 def the_processes_of_another_container(m):

@@ -52,21 +52,16 @@ const ENABLE_TRIES: u32 = 10;
 fn furnish(group: &Group, cgroup: &mut Cgroup, fresh: bool) -> Result<()> {
     let target = group.directory();
     match group.version {
-        Version::V1 if has(group, "cpuset") => inherit_cpuset(&group.mount, &target, &group.writes)?,
-        Version::V1 => {}
-        Version::V2 => enable_controllers(group, &target)?,
-    }
-    let mut written = write_limits(&target, &group.writes, None);
-    for _ in 0..ENABLE_TRIES {
-        if written.is_ok() || group.version == Version::V1 || are_enabled(group, &target)? {
-            break;
+        Version::V1 => {
+            if has(group, "cpuset") {
+                inherit_cpuset(&group.mount, &target, &group.writes)?;
+            }
+            write_limits(&target, &group.writes, None)?;
         }
-        enable_controllers(group, &target)?;
-        written = write_limits(&target, &group.writes, None);
-    }
-    written?;
-    if group.version == Version::V2 {
-        cpuset::check(&target, &group.writes)?;
+        Version::V2 => {
+            limit_enabled(group, &target)?;
+            cpuset::check(&target, &group.writes)?;
+        }
     }
     if let Some(owner) = group.owner {
         delegation::give(&target, owner)?;
@@ -78,6 +73,18 @@ fn furnish(group: &Group, cgroup: &mut Cgroup, fresh: bool) -> Result<()> {
         devices::restrict(into.as_fd(), &group.devices, fresh)?;
     }
     Ok(())
+}
+
+/// Enables the controllers and sets their limits, again if one was taken away in between.
+fn limit_enabled(group: &Group, target: &Path) -> Result<()> {
+    let mut tries = 0..ENABLE_TRIES;
+    loop {
+        enable_controllers(group, target)?;
+        match write_limits(target, &group.writes, None) {
+            Err(_) if !are_enabled(group, target)? && tries.next().is_some() => {}
+            written => return written,
+        }
+    }
 }
 
 #[derive(Default)]

@@ -54,17 +54,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn facts(uid: u32) -> Facts {
-        Facts {
-            uid,
-            gid: uid,
-            in_userns: false,
-            setgroups_denied: false,
-            permitted_caps: 0,
-            last_cap: 40,
-            oom_score_adj: 0,
-            modules: Default::default(),
-            cgroup: Default::default(),
-        }
+        Facts { uid, gid: uid, ..Facts::default() }
     }
 
     fn owner_of(uid: u32, caller: u32, namespaces: Value, mount: Value) -> Option<u32> {

@@ -1,18 +1,13 @@
 use super::*;
-use crate::plan::cgroup;
 use serde_json::{Value, json};
 
 fn facts(uid: u32) -> Facts {
     Facts {
         uid,
         gid: uid,
-        in_userns: false,
-        setgroups_denied: false,
         permitted_caps: if uid == 0 { (1 << 41) - 1 } else { 0 },
         last_cap: 40,
-        oom_score_adj: 0,
-        modules: Default::default(),
-        cgroup: cgroup::Facts::default(),
+        ..Facts::default()
     }
 }
 
